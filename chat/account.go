@@ -1,0 +1,276 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Account is one user as an engine keeps it.
+type Account struct {
+	ID       UserID
+	Username string // unique, compared to the letter
+	Email    string // unique, kept in lower case
+	Phone    string // unique
+	Password string // bcrypt, or the Node server's double MD5 until the next login
+	Picture  string // the file's name; an absolute URL where the Node server wrote it; "" for none
+	Created  time.Time
+}
+
+// AccountStore keeps accounts.
+type AccountStore interface {
+	// CreateAccount stores a new account. Conflict when its id, username, email or phone is taken: then nothing is stored.
+	CreateAccount(ctx context.Context, a Account) error
+	// Account returns the account with this id, or NotFound.
+	Account(ctx context.Context, id UserID) (Account, error)
+	// Accounts returns those of ids that exist, in the order of ids.
+	Accounts(ctx context.Context, ids []UserID) ([]Account, error)
+	// AccountByUsername returns the account of this name, or NotFound.
+	AccountByUsername(ctx context.Context, username string) (Account, error)
+	// AccountByPhone returns the account with this phone number, or NotFound.
+	AccountByPhone(ctx context.Context, phone string) (Account, error)
+	// SetPassword replaces the stored password if it still is old; Conflict if it is not, NotFound without such an account.
+	SetPassword(ctx context.Context, id UserID, old, new string) error
+	// SetPicture replaces the picture and returns the former one; NotFound without such an account.
+	SetPicture(ctx context.Context, id UserID, name string) (former string, err error)
+}
+
+// Passwords proves that someone knows a password.
+type Passwords interface {
+	// Hash returns what to store for a password.
+	Hash(password string) (string, error)
+	// Verify tells whether password fits the stored hash, and whether that hash should be replaced by a fresh one.
+	// It takes as long for an empty hash as for a real one, so that time does not tell who exists.
+	Verify(hash, password string) (ok, stale bool)
+}
+
+// Claims are what a token says of its bearer.
+type Claims struct {
+	User   UserID
+	Name   string
+	Device DeviceID // one per token: the device it was issued to
+	Stamp  string   // fits one stored password alone
+}
+
+// Tokens issues and checks proofs of who someone is.
+type Tokens interface {
+	// Issue makes a token for the account; it dies when the account's stored password changes.
+	Issue(a Account) (string, error)
+	// Parse checks signature and age; Unauthenticated when either is wrong.
+	Parse(token string) (Claims, error)
+	// Fits tells whether the claims were made for the account's present password.
+	Fits(c Claims, a Account) bool
+}
+
+// Limiter paces whatever a key names.
+type Limiter interface {
+	// Allow takes one from the key's allowance. When none is left it takes nothing and says when to come back.
+	Allow(key string) (retry time.Duration, ok bool)
+	// Reset gives the key its full allowance again.
+	Reset(key string)
+}
+
+// AccountLimits paces the doors to accounts. Every field is needed.
+type AccountLimits struct {
+	LoginByAccount, LoginByAddress, RegisterByAddress Limiter
+}
+
+// Bounds of an account's fields.
+const (
+	maxUsername = 64 // runes
+	maxPassword = 72 // bytes; bcrypt reads no further
+	maxEmail    = 254
+	minPhone    = 3
+	maxPhone    = 20
+)
+
+// Accounts are the rules of who someone is.
+type Accounts struct {
+	Store     AccountStore
+	Passwords Passwords
+	Tokens    Tokens
+	Limits    AccountLimits
+	Now       func() time.Time
+	Log       *slog.Logger
+	// Revoked is told of a user whose tokens just died, so that live connections end too. It may be nil.
+	Revoked func(UserID)
+}
+
+// Registration is a request for a new account.
+type Registration struct {
+	Username, Password, Email, Phone string
+	Address                          string // where the request came from, for pacing
+}
+
+// Register makes an account and a token for it.
+//
+// Errors: Invalid names the field; Conflict when username, email or phone is taken; TooMany.
+func (s *Accounts) Register(ctx context.Context, r Registration) (Account, string, error) {
+	r.Email = strings.ToLower(r.Email)
+	if err := r.check(); err != nil {
+		return Account{}, "", err
+	}
+	if retry, ok := s.Limits.RegisterByAddress.Allow(r.Address); !ok {
+		return Account{}, "", tooMany("too many registrations from this address", retry)
+	}
+	hash, err := s.Passwords.Hash(r.Password)
+	if err != nil {
+		return Account{}, "", err
+	}
+	now := s.Now()
+	a := Account{ID: NewUserID(now), Username: r.Username, Email: r.Email, Phone: r.Phone, Password: hash, Created: now}
+	if err := s.Store.CreateAccount(ctx, a); err != nil {
+		return Account{}, "", err
+	}
+	token, err := s.Tokens.Issue(a)
+	return a, token, err
+}
+
+func (r *Registration) check() error {
+	if err := checkText("username", r.Username, maxUsername); err != nil {
+		return err
+	}
+	if err := checkPassword("password", r.Password); err != nil {
+		return err
+	}
+	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > maxEmail {
+		return Errorf(Invalid, "email: not an address")
+	}
+	if len(r.Phone) < minPhone || len(r.Phone) > maxPhone || strings.Trim(r.Phone, "+-0123456789 ()") != "" {
+		return Errorf(Invalid, "phoneNum: %d to %d digits", minPhone, maxPhone)
+	}
+	return nil
+}
+
+func checkPassword(field, p string) error {
+	if p == "" || len(p) > maxPassword {
+		return Errorf(Invalid, "%s: 1 to %d bytes", field, maxPassword)
+	}
+	return nil
+}
+
+// checkText allows what people write in one line: any script, no control characters, no blank ends.
+func checkText(field, s string, most int) error {
+	if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > most ||
+		strings.TrimSpace(s) != s || strings.ContainsFunc(s, unicode.IsControl) {
+		return Errorf(Invalid, "%s: 1 to %d characters, no control characters, no blanks at the ends", field, most)
+	}
+	return nil
+}
+
+// Login checks a password and makes a token. A double MD5 of the Node server is replaced by a hash of today.
+//
+// Errors: Unauthenticated, the same for an unknown name and a wrong password; TooMany.
+func (s *Accounts) Login(ctx context.Context, username, password, address string) (Account, string, error) {
+	if len(username) > 4*maxUsername || len(password) > maxPassword {
+		return Account{}, "", wrongPassword()
+	}
+	if retry, ok := s.Limits.LoginByAddress.Allow(address); !ok {
+		return Account{}, "", tooMany("too many logins from this address", retry)
+	}
+	if retry, ok := s.Limits.LoginByAccount.Allow(username); !ok {
+		return Account{}, "", tooMany("too many logins to this account", retry)
+	}
+	a, err := s.Store.AccountByUsername(ctx, username)
+	if err != nil && CodeOf(err) != NotFound {
+		return Account{}, "", err
+	}
+	ok, stale := s.Passwords.Verify(a.Password, password) // also for an unknown name, see Passwords
+	if !ok || err != nil {
+		return Account{}, "", wrongPassword()
+	}
+	s.Limits.LoginByAccount.Reset(username)
+	if stale {
+		if a, err = s.refresh(ctx, a, password); err != nil {
+			return Account{}, "", err
+		}
+	}
+	token, err := s.Tokens.Issue(a)
+	return a, token, err
+}
+
+// refresh stores a fresh hash. Losing the race to another login of the same user is fine: both know the password.
+func (s *Accounts) refresh(ctx context.Context, a Account, password string) (Account, error) {
+	hash, err := s.Passwords.Hash(password)
+	if err != nil {
+		return a, err
+	}
+	switch err := s.Store.SetPassword(ctx, a.ID, a.Password, hash); CodeOf(err) {
+	case "":
+		a.Password = hash
+		return a, nil
+	case Conflict:
+		return s.Store.Account(ctx, a.ID)
+	default:
+		return a, err
+	}
+}
+
+// ChangePassword replaces the password of a user who knows the present one, ends all her tokens and returns a new one.
+//
+// Errors: Forbidden when old is wrong, Invalid for a new one out of bounds, TooMany.
+func (s *Accounts) ChangePassword(ctx context.Context, id UserID, old, new string) (string, error) {
+	if err := checkPassword("newPassword", new); err != nil {
+		return "", err
+	}
+	a, err := s.Store.Account(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if retry, ok := s.Limits.LoginByAccount.Allow(a.Username); !ok {
+		return "", tooMany("too many tries at this account", retry)
+	}
+	if ok, _ := s.Passwords.Verify(a.Password, old); !ok || len(old) > maxPassword {
+		return "", Errorf(Forbidden, "password: wrong")
+	}
+	hash, err := s.Passwords.Hash(new)
+	if err != nil {
+		return "", err
+	}
+	if err := s.Store.SetPassword(ctx, id, a.Password, hash); err != nil {
+		return "", err
+	}
+	s.Limits.LoginByAccount.Reset(a.Username)
+	if s.Revoked != nil {
+		s.Revoked(id)
+	}
+	a.Password = hash
+	return s.Tokens.Issue(a)
+}
+
+// Authenticate tells whose token this is.
+//
+// Errors: Unauthenticated when it is malformed, too old, of a changed password or of nobody.
+func (s *Accounts) Authenticate(ctx context.Context, token string) (Account, Claims, error) {
+	c, err := s.Tokens.Parse(token)
+	if err != nil {
+		return Account{}, Claims{}, err
+	}
+	a, err := s.Store.Account(ctx, c.User)
+	if CodeOf(err) == NotFound || err == nil && !s.Tokens.Fits(c, a) {
+		return Account{}, Claims{}, Errorf(Unauthenticated, "the token is no longer good: log in again")
+	}
+	return a, c, err
+}
+
+// Search finds a user by username, or else by phone number. NotFound when there is none.
+func (s *Accounts) Search(ctx context.Context, nameOrPhone string) (Account, error) {
+	if nameOrPhone == "" || len(nameOrPhone) > 4*maxUsername {
+		return Account{}, Errorf(NotFound, "no such user")
+	}
+	a, err := s.Store.AccountByUsername(ctx, nameOrPhone)
+	if CodeOf(err) == NotFound {
+		return s.Store.AccountByPhone(ctx, nameOrPhone)
+	}
+	return a, err
+}
+
+func wrongPassword() error { return Errorf(Unauthenticated, "wrong username or password") }
+
+func tooMany(message string, retry time.Duration) error {
+	return &Error{Code: TooMany, Message: message, RetryAfter: retry}
+}

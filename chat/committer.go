@@ -1,0 +1,208 @@
+package chat
+
+import (
+	"context"
+	"hash/maphash"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Bounds of the committer. A batch waits for the disk once, so it is as large as what arrived during the last one.
+const (
+	maxQueued      = 16_384
+	maxQueuedBytes = 64 << 20
+	maxBatch       = 2048
+	maxBatchBytes  = 8 << 20
+	submitWait     = 5 * time.Second  // how long Submit waits for room in the queue
+	appendWait     = 15 * time.Second // how long the engine may take for one batch
+	lanesAhead     = 4                // batches that may wait for delivery in each lane
+)
+
+// committer is the group commit: whatever is submitted while one batch becomes durable is the next batch. Outcomes
+// leave in lanes, one goroutine each, chosen by conversation, so that a conversation keeps its order while delivery
+// uses every core and the next batch is already on its way to the disk.
+type committer struct {
+	store MessageStore
+	seed  maphash.Seed
+	lanes []chan []Outcome
+	ready chan struct{} // holds one token when there may be work
+	done  chan struct{} // closed when all is delivered
+
+	mu     sync.Mutex // guards what follows
+	queue  []Outcome  // Err nil, Message without number
+	bytes  int
+	space  chan struct{} // closed and replaced when the queue shrinks
+	closed bool
+}
+
+func newCommitter(store MessageStore) *committer {
+	return &committer{
+		store: store,
+		seed:  maphash.MakeSeed(),
+		lanes: make([]chan []Outcome, runtime.GOMAXPROCS(0)),
+		ready: make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		space: make(chan struct{}),
+	}
+}
+
+func (c *committer) start(doors []Door) {
+	var lanes sync.WaitGroup
+	for i := range c.lanes {
+		lane := make(chan []Outcome, lanesAhead)
+		c.lanes[i] = lane
+		lanes.Go(func() {
+			for batch := range lane {
+				for _, door := range doors {
+					door.Deliver(batch)
+				}
+			}
+		})
+	}
+	go func() {
+		c.run()
+		for _, lane := range c.lanes {
+			close(lane)
+		}
+		lanes.Wait()
+		close(c.done)
+	}()
+}
+
+func (c *committer) close(ctx context.Context) error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.wake()
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return Wrap(Unavailable, "messages still being stored", ctx.Err())
+	}
+}
+
+func (c *committer) wake() {
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (c *committer) submit(ctx context.Context, m Message, origin any) error {
+	size := len(m.Body)
+	var timeout <-chan time.Time
+	for {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return Errorf(Unavailable, "the server is shutting down")
+		}
+		if len(c.queue) < maxQueued && c.bytes+size <= maxQueuedBytes {
+			c.queue = append(c.queue, Outcome{Message: m, Origin: origin})
+			c.bytes += size
+			first := len(c.queue) == 1
+			c.mu.Unlock()
+			if first {
+				c.wake()
+			}
+			return nil
+		}
+		space := c.space
+		c.mu.Unlock()
+		if timeout == nil {
+			t := time.NewTimer(submitWait)
+			defer t.Stop()
+			timeout = t.C
+		}
+		select {
+		case <-space:
+		case <-timeout:
+			return &Error{Code: Unavailable, Message: "the server is too busy to store messages", RetryAfter: submitWait}
+		case <-ctx.Done():
+			return Wrap(Unavailable, "cancelled", ctx.Err())
+		}
+	}
+}
+
+// run commits until the committer is closed and empty.
+func (c *committer) run() {
+	for {
+		batch, more := c.take()
+		if len(batch) == 0 {
+			if !more {
+				return
+			}
+			<-c.ready
+			continue
+		}
+		c.commit(batch)
+		c.deliver(batch)
+	}
+}
+
+// take removes the next batch from the queue; more is false when none will ever come.
+func (c *committer) take() (batch []Outcome, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(c.queue) && n < maxBatch && bytes < maxBatchBytes {
+		bytes += len(c.queue[n].Message.Body)
+		n++
+	}
+	if n == 0 {
+		return nil, !c.closed
+	}
+	if n == len(c.queue) {
+		batch, c.queue = c.queue, nil
+	} else {
+		batch, c.queue = c.queue[:n:n], append([]Outcome(nil), c.queue[n:]...)
+	}
+	c.bytes -= bytes
+	close(c.space)
+	c.space = make(chan struct{})
+	return batch, true
+}
+
+// commit stores a batch and writes its end into it.
+func (c *committer) commit(batch []Outcome) {
+	ctx, cancel := context.WithTimeout(context.Background(), appendWait)
+	defer cancel()
+	messages := make([]Message, len(batch))
+	for i := range batch {
+		messages[i] = batch[i].Message
+	}
+	receipts, err := c.store.Append(ctx, messages)
+	for i := range batch {
+		if i >= len(receipts) {
+			batch[i].Err = Wrap(Unavailable, "the message may not be stored: send it again with the same ref", err)
+			continue
+		}
+		m, r := &batch[i].Message, receipts[i]
+		m.Conv, m.Seq, m.At, batch[i].Repeat = r.Conv, r.Seq, r.At, r.Repeat
+	}
+}
+
+// deliver hands a batch to the lanes of its conversations. It waits while a lane is full: that is the back-pressure
+// from delivery to those who send.
+func (c *committer) deliver(batch []Outcome) {
+	if len(c.lanes) == 1 || len(batch) == 1 {
+		c.lanes[c.lane(&batch[0])] <- batch
+		return
+	}
+	split := make([][]Outcome, len(c.lanes))
+	for i := range batch {
+		lane := c.lane(&batch[i])
+		split[lane] = append(split[lane], batch[i])
+	}
+	for i, part := range split {
+		if len(part) > 0 {
+			c.lanes[i] <- part
+		}
+	}
+}
+
+func (c *committer) lane(o *Outcome) int {
+	return int(maphash.String(c.seed, string(o.Message.Conv)) % uint64(len(c.lanes)))
+}

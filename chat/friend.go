@@ -1,0 +1,46 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// FriendStore keeps who counts whom as a friend, one way.
+type FriendStore interface {
+	// AddFriend stores that friend is a friend of owner; added is false when it was so already.
+	AddFriend(ctx context.Context, owner, friend UserID, at time.Time) (added bool, err error)
+	// Friends lists the friends of owner, first added first.
+	Friends(ctx context.Context, owner UserID) ([]UserID, error)
+}
+
+// Friends are the rules of friendship.
+type Friends struct {
+	Store    FriendStore
+	Accounts AccountStore
+	Now      func() time.Time
+}
+
+// Add makes friend a friend of owner, one way and at once; added is false when it was so already.
+//
+// Errors: Invalid for oneself or a malformed id, NotFound for an unknown user.
+func (s *Friends) Add(ctx context.Context, owner, friend UserID) (added bool, err error) {
+	switch {
+	case !friend.Valid():
+		return false, Errorf(Invalid, "userID: not a user id")
+	case friend == owner:
+		return false, Errorf(Invalid, "userID: nobody befriends herself")
+	}
+	if _, err := s.Accounts.Account(ctx, friend); err != nil {
+		return false, err
+	}
+	return s.Store.AddFriend(ctx, owner, friend, s.Now())
+}
+
+// List returns the accounts of owner's friends, first added first.
+func (s *Friends) List(ctx context.Context, owner UserID) ([]Account, error) {
+	ids, err := s.Store.Friends(ctx, owner)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return s.Accounts.Accounts(ctx, ids)
+}

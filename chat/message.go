@@ -1,0 +1,285 @@
+package chat
+
+import (
+	"container/heap"
+	"context"
+	"time"
+	"unicode/utf8"
+)
+
+// Message is one message of a conversation. To is set for a direct conversation, Room for a room's.
+type Message struct {
+	Conv   ConvID
+	Seq    uint64 // 1, 2, 3, … in its conversation, without gap
+	Sender UserID
+	To     UserID
+	Room   RoomID
+	Ref    string    // the sender's own name for this message; unique per sender; "" for none
+	Type   string    // "text" unless the sender says otherwise
+	Time   []byte    // the sender's time as the JSON it sent; nil for none
+	Body   []byte    // JSON
+	At     time.Time // when the server took it, in whole milliseconds
+}
+
+// ID names the message on the wire.
+func (m *Message) ID() string { return MessageID(m.Conv, m.Seq) }
+
+// Receipt says where a message ended up.
+type Receipt struct {
+	Conv   ConvID
+	Seq    uint64
+	At     time.Time
+	Repeat bool // the sender's ref was known: this is the first message's place and nothing new was stored
+}
+
+// MessageStore keeps messages.
+type MessageStore interface {
+	// Append numbers messages and stores them in the order given, and returns when they are durable. A conversation's
+	// numbers have no gap, whoever else appends to it. A message whose (Sender, Ref) is known, from the store or from
+	// earlier in this batch, stores nothing and is answered with the first one's receipt. The Seq of the arguments is
+	// ignored. The first message of a direct conversation enters it into the lists of both users.
+	//
+	// On an error the receipts are those of the messages that are stored for certain, a prefix of the batch; the
+	// others may be stored or not, and sending them again with the same Ref is safe.
+	Append(ctx context.Context, batch []Message) ([]Receipt, error)
+	// Since returns at most limit messages numbered above after, oldest first.
+	Since(ctx context.Context, conv ConvID, after uint64, limit int) ([]Message, error)
+	// Before returns at most limit messages numbered below before, the newest of those, oldest first. 0 is above all.
+	Before(ctx context.Context, conv ConvID, before uint64, limit int) ([]Message, error)
+	// Last returns the highest number of each conversation, 0 where it has none.
+	Last(ctx context.Context, convs []ConvID) ([]uint64, error)
+	// Conversations lists the direct conversations of a user, in no order.
+	Conversations(ctx context.Context, user UserID) ([]ConvID, error)
+}
+
+// Draft is a request to send a message.
+type Draft struct {
+	Sender UserID
+	To     UserID
+	Room   RoomID
+	Ref    string
+	Type   string
+	Time   []byte // JSON
+	Body   []byte // JSON
+}
+
+// Bounds of a message.
+const (
+	MaxBody  = 256 << 10 // bytes of JSON
+	MaxRef   = 128       // bytes
+	maxType  = 32
+	maxTime  = 64
+	MaxPage  = 200 // messages in one answer
+	pageSize = 50  // when the asker names none
+)
+
+// Outcome is the end of one submitted draft. Err is nil when Message is stored (Repeat: was stored before).
+type Outcome struct {
+	Message Message
+	Repeat  bool
+	Err     *Error
+	Origin  any // what came with Submit
+}
+
+// Door carries outcomes to the people behind it. Deliver must not keep the slice and should not wait for a client.
+// Outcomes of one conversation come in the order of their numbers; a door is called by several goroutines, each with
+// conversations of its own.
+type Door interface {
+	Deliver(batch []Outcome)
+}
+
+// Messages are the rules of sending and reading. Make it with NewMessages.
+type Messages struct {
+	store     MessageStore
+	accounts  AccountStore
+	now       func() time.Time
+	committer *committer
+	known     recent[ConvID] // conversations whose people exist
+}
+
+// NewMessages returns the rules over an engine. Outcomes go to the doors given to Start.
+func NewMessages(store MessageStore, accounts AccountStore, now func() time.Time) *Messages {
+	return &Messages{store: store, accounts: accounts, now: now, committer: newCommitter(store)}
+}
+
+// Start begins to commit and deliver.
+func (s *Messages) Start(doors ...Door) { s.committer.start(doors) }
+
+// Close refuses what comes from now on, commits and delivers what was taken, and returns when that is done or ctx ends.
+func (s *Messages) Close(ctx context.Context) error { return s.committer.close(ctx) }
+
+// Submit checks a draft and takes it. After nil, every door hears exactly one Outcome with this origin, as soon as
+// the message is durable or known not to be. Submit waits while the committer's queue is full, but not for long.
+//
+// Errors: Invalid, TooLarge, NotFound for an unknown receiver, Unavailable.
+func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	if d.Room != "" {
+		return Errorf(NotFound, "room: no such room")
+	}
+	conv := DirectConv(d.Sender, d.To)
+	if !s.known.has(conv) {
+		if _, err := s.accounts.Account(ctx, d.To); err != nil {
+			if CodeOf(err) == NotFound {
+				return Errorf(NotFound, "toUserid: no such user")
+			}
+			return err
+		}
+		s.known.add(conv)
+	}
+	if d.Type == "" {
+		d.Type = "text"
+	}
+	return s.committer.submit(ctx, Message{
+		Conv: conv, Sender: d.Sender, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
+		At: s.now().Truncate(time.Millisecond),
+	}, origin)
+}
+
+func (d *Draft) check() error {
+	switch {
+	case d.To == "" && d.Room == "":
+		return Errorf(Invalid, "toUserid: missing (or room)")
+	case d.To != "" && d.Room != "":
+		return Errorf(Invalid, "toUserid and room exclude each other")
+	case d.To != "" && !d.To.Valid():
+		return Errorf(Invalid, "toUserid: not a user id")
+	case d.Room != "" && !d.Room.Valid():
+		return Errorf(Invalid, "room: not a room id")
+	case len(d.Body) == 0 || string(d.Body) == "null" || string(d.Body) == `""`:
+		return Errorf(Invalid, "message: missing or empty")
+	case len(d.Body) > MaxBody:
+		return Errorf(TooLarge, "message: over %d bytes", MaxBody)
+	case len(d.Ref) > MaxRef || !utf8.ValidString(d.Ref):
+		return Errorf(Invalid, "ref: at most %d bytes of UTF-8", MaxRef)
+	case len(d.Type) > maxType || !utf8.ValidString(d.Type):
+		return Errorf(Invalid, "type: at most %d bytes of UTF-8", maxType)
+	case len(d.Time) > maxTime:
+		return Errorf(Invalid, "time: at most %d bytes", maxTime)
+	}
+	return nil
+}
+
+// Since returns a page of a conversation, oldest first, from behind the number after; more says that there is more.
+// A limit of 0 means pageSize.
+//
+// Errors: Invalid, Forbidden when the asker has no part in the conversation.
+func (s *Messages) Since(ctx context.Context, user UserID, conv ConvID, after uint64, limit int) (page []Message, more bool, err error) {
+	limit, err = s.mayRead(user, conv, limit)
+	if err != nil {
+		return nil, false, err
+	}
+	page, err = s.store.Since(ctx, conv, after, limit+1)
+	if len(page) > limit {
+		page, more = page[:limit], true
+	}
+	return page, more, err
+}
+
+// Before returns the page of a conversation that ends below the number before (0: at its end), oldest first.
+//
+// Errors: as Since.
+func (s *Messages) Before(ctx context.Context, user UserID, conv ConvID, before uint64, limit int) (page []Message, more bool, err error) {
+	limit, err = s.mayRead(user, conv, limit)
+	if err != nil {
+		return nil, false, err
+	}
+	page, err = s.store.Before(ctx, conv, before, limit+1)
+	if len(page) > limit {
+		page, more = page[len(page)-limit:], true
+	}
+	return page, more, err
+}
+
+func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
+	switch {
+	case limit < 0 || limit > MaxPage:
+		return 0, Errorf(Invalid, "limit: 1 to %d", MaxPage)
+	case limit == 0:
+		limit = pageSize
+	}
+	if _, ok := conv.Room(); ok {
+		return 0, Errorf(NotFound, "room: no such room")
+	}
+	a, b, ok := conv.Users()
+	if !ok {
+		return 0, Errorf(Invalid, "conv: not a conversation id")
+	}
+	if user != a && user != b {
+		return 0, Errorf(Forbidden, "conv: not one of yours")
+	}
+	return limit, nil
+}
+
+// Behind returns those of a user's conversations that hold something past the cursors, with the cursor of each.
+func (s *Messages) Behind(ctx context.Context, user UserID, cursors map[ConvID]uint64) (map[ConvID]uint64, error) {
+	convs, err := s.store.Conversations(ctx, user)
+	if err != nil || len(convs) == 0 {
+		return nil, err
+	}
+	last, err := s.store.Last(ctx, convs)
+	if err != nil {
+		return nil, err
+	}
+	behind := make(map[ConvID]uint64)
+	for i, conv := range convs {
+		if last[i] > cursors[conv] {
+			behind[conv] = cursors[conv]
+		}
+	}
+	return behind, nil
+}
+
+// Backlog calls emit with every message of the given conversations past the given numbers: each conversation in the
+// order of its numbers, all of them together oldest first. It ends with the first error, its own or emit's.
+func (s *Messages) Backlog(ctx context.Context, behind map[ConvID]uint64, emit func(*Message) error) error {
+	// A page is held per conversation, so many conversations get small pages.
+	limit := max(MaxPage/max(len(behind), 1), 8)
+	var heads pages
+	for conv, after := range behind {
+		page, err := s.store.Since(ctx, conv, after, limit)
+		if err != nil {
+			return err
+		}
+		if len(page) > 0 {
+			heads = append(heads, page)
+		}
+	}
+	heap.Init(&heads)
+	for len(heads) > 0 {
+		page := heads[0]
+		if err := emit(&page[0]); err != nil {
+			return err
+		}
+		rest := page[1:]
+		if len(rest) == 0 {
+			next, err := s.store.Since(ctx, page[0].Conv, page[0].Seq, limit)
+			if err != nil {
+				return err
+			}
+			rest = next
+		}
+		if len(rest) == 0 {
+			heap.Pop(&heads)
+			continue
+		}
+		heads[0] = rest
+		heap.Fix(&heads, 0)
+	}
+	return nil
+}
+
+// pages is a heap of non-empty pages, the one with the oldest first message on top.
+type pages [][]Message
+
+func (p pages) Len() int           { return len(p) }
+func (p pages) Less(i, j int) bool { return p[i][0].At.Before(p[j][0].At) }
+func (p pages) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pages) Push(x any)        { *p = append(*p, x.([]Message)) }
+func (p *pages) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	return last
+}

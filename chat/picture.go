@@ -1,0 +1,46 @@
+package chat
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// PictureFiles keeps pictures as files.
+type PictureFiles interface {
+	// SaveAvatar reads an image, makes it safe and small, and keeps it under a name made from owner and content.
+	// Invalid when it is no image, TooLarge when it has too many bytes or pixels.
+	SaveAvatar(ctx context.Context, owner UserID, r io.Reader) (name string, err error)
+	// Remove deletes a picture by a name that SaveAvatar gave. A missing file is no error.
+	Remove(name string) error
+}
+
+// Pictures are the rules of avatars.
+type Pictures struct {
+	Files    PictureFiles
+	Accounts AccountStore
+	Log      *slog.Logger
+}
+
+// SetAvatar gives a user a new picture and removes the one she had, by the server's own record.
+//
+// Errors: Invalid when r is no image, TooLarge.
+func (s *Pictures) SetAvatar(ctx context.Context, user UserID, r io.Reader) (name string, err error) {
+	name, err = s.Files.SaveAvatar(ctx, user, r)
+	if err != nil {
+		return "", err
+	}
+	former, err := s.Accounts.SetPicture(ctx, user, name)
+	if err != nil {
+		// The file stays if the engine did not answer: it may have stored the name all the same.
+		return "", err
+	}
+	// A former picture with a URL is the Node server's: not ours to delete.
+	if former != "" && former != name && !strings.Contains(former, "/") {
+		if err := s.Files.Remove(former); err != nil {
+			s.Log.Warn("former picture not removed", "name", former, "error", err)
+		}
+	}
+	return name, nil
+}
