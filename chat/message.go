@@ -12,6 +12,7 @@ type Message struct {
 	Conv   ConvID
 	Seq    uint64 // 1, 2, 3, … in its conversation, without gap
 	Sender UserID
+	Device DeviceID // the sender's device; "" when it is not known. A device is not sent again what it sent itself
 	To     UserID
 	Room   RoomID
 	Ref    string    // the sender's own name for this message; unique per sender; "" for none
@@ -55,6 +56,7 @@ type MessageStore interface {
 // Draft is a request to send a message.
 type Draft struct {
 	Sender UserID
+	Device DeviceID
 	To     UserID
 	Room   RoomID
 	Ref    string
@@ -133,7 +135,7 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 		d.Type = "text"
 	}
 	return s.committer.submit(ctx, Message{
-		Conv: conv, Sender: d.Sender, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
+		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
 		At: s.now().Truncate(time.Millisecond),
 	}, origin)
 }
