@@ -1,0 +1,83 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+func storeStories() []story {
+	return []story{
+		{name: "it answers", tell: storePing},
+		{name: "closed twice", tell: storeClose},
+		{name: "after Close nothing panics", tell: storeClosed},
+		{name: "a cancelled context is Unavailable", tell: storeCancelled},
+	}
+}
+
+func storePing(t *testing.T, p *place) {
+	noError(t, p.Ping(t.Context()))
+	p.reopen(t)
+	noError(t, p.Ping(t.Context()))
+}
+
+func storeClose(t *testing.T, p *place) {
+	noError(t, p.Close())
+	noError(t, p.Close())
+}
+
+// everyMethod calls each method once and returns what they said.
+func everyMethod(ctx context.Context, s chat.Store) map[string]error {
+	ann, bob := newUser(), newUser()
+	errs := make(map[string]error)
+	errs["CreateAccount"] = s.CreateAccount(ctx, newAccount("Ann"))
+	_, errs["Account"] = s.Account(ctx, ann)
+	_, errs["Accounts"] = s.Accounts(ctx, []chat.UserID{ann})
+	_, errs["AccountByUsername"] = s.AccountByUsername(ctx, "Ann")
+	_, errs["AccountByPhone"] = s.AccountByPhone(ctx, "+1")
+	errs["SetPassword"] = s.SetPassword(ctx, ann, "old", "new")
+	_, errs["SetPicture"] = s.SetPicture(ctx, ann, "a.png")
+	_, errs["AddFriend"] = s.AddFriend(ctx, ann, bob, noon())
+	_, errs["Friends"] = s.Friends(ctx, ann)
+	_, errs["Append"] = s.Append(ctx, []chat.Message{text(ann, bob, "ref", `1`)})
+	_, errs["Since"] = s.Since(ctx, chat.DirectConv(ann, bob), 0, 1)
+	_, errs["Before"] = s.Before(ctx, chat.DirectConv(ann, bob), 0, 1)
+	_, errs["Last"] = s.Last(ctx, []chat.ConvID{chat.DirectConv(ann, bob)})
+	_, errs["Conversations"] = s.Conversations(ctx, ann)
+	errs["AdvanceCursors"] = s.AdvanceCursors(ctx, []chat.Cursor{{User: ann, Conv: chat.DirectConv(ann, bob), Seq: 1}})
+	_, errs["Cursors"] = s.Cursors(ctx, ann, "")
+	_, errs["PutDevice"] = s.PutDevice(ctx, chat.Device{User: ann, ID: "phone", Seen: noon()})
+	_, errs["Devices"] = s.Devices(ctx, ann)
+	errs["DeleteDevice"] = s.DeleteDevice(ctx, ann, "phone")
+	errs["PutSocket"] = s.PutSocket(ctx, socketOf(ann, "s1", "node"))
+	errs["DeleteSocket"] = s.DeleteSocket(ctx, ann, "s1")
+	_, errs["Sockets"] = s.Sockets(ctx, ann, noon())
+	errs["Beat"] = s.Beat(ctx, "node", noon())
+	_, errs["SweepSockets"] = s.SweepSockets(ctx, noon())
+	errs["Ping"] = s.Ping(ctx)
+	return errs
+}
+
+func storeClosed(t *testing.T, p *place) {
+	noError(t, p.Close())
+	for method, err := range everyMethod(t.Context(), p.Store) {
+		wantCode(t, method, err, chat.Unavailable)
+	}
+}
+
+func storeCancelled(t *testing.T, p *place) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for method, err := range everyMethod(gone, p.Store) {
+		// An engine may answer all the same; what it says is an *Error of a code the method knows.
+		var e *chat.Error
+		if err != nil && !errors.As(err, &e) {
+			t.Errorf("%s: %T is not a *chat.Error: %v", method, err, err)
+		}
+		if code := chat.CodeOf(err); code != "" && code != chat.Unavailable && code != chat.NotFound {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
