@@ -1,0 +1,178 @@
+// Package sio is a light Socket.IO client: Engine.IO 4 and Socket.IO 5 over one WebSocket, without a goroutine of its
+// own. The load generator drives thousands of them beside the server that it measures, and the end-to-end tests send
+// with it what no well-behaved client would. It knows no event names.
+package sio
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	maxFrame = 16 << 20 // bytes; a larger frame is an error
+	bufSize  = 4096
+)
+
+// Conn is one Engine.IO connection. One goroutine may read while another writes; but Read writes too, to answer
+// heartbeats, so whoever needs both reads by ReadFrame.
+type Conn struct {
+	net     net.Conn
+	r       *bufio.Reader
+	w       *bufio.Writer
+	in, out []byte // reused from frame to frame
+}
+
+// ClosedError is the server's close frame.
+type ClosedError struct {
+	Code   int // RFC 6455 section 7.4
+	Reason string
+}
+
+func (e *ClosedError) Error() string {
+	return fmt.Sprintf("closed by the server: %d %s", e.Code, e.Reason)
+}
+
+// RefusedError is a CONNECT_ERROR packet: the server let nobody into the namespace.
+type RefusedError struct{ Message string }
+
+func (e *RefusedError) Error() string { return "refused: " + e.Message }
+
+// Open dials a server by its http URL and returns once the Engine.IO session stands. No namespace is joined yet.
+func Open(ctx context.Context, url string) (*Conn, error) {
+	url = "ws" + strings.TrimPrefix(url, "http") + "/socket.io/?EIO=4&transport=websocket"
+	dialer := ws.Dialer{ReadBufferSize: bufSize, WriteBufferSize: bufSize}
+	conn, early, _, err := dialer.Dial(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{net: conn, r: early, w: bufio.NewWriterSize(conn, bufSize)}
+	if c.r == nil { // else it holds frames that came with the handshake
+		c.r = bufio.NewReaderSize(conn, bufSize)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		conn.SetReadDeadline(deadline)
+		defer conn.SetReadDeadline(time.Time{})
+	}
+	_, open, err := c.ReadFrame()
+	if err == nil && !bytes.HasPrefix(open, []byte("0{")) {
+		err = fmt.Errorf("not an open packet: %q", open)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Connect joins the main namespace with auth (marshalled to JSON) and returns the id of the socket.
+// When the server refuses, the error is a *RefusedError.
+func (c *Conn) Connect(auth any) (sid string, err error) {
+	payload, err := json.Marshal(auth)
+	if err != nil {
+		return "", err
+	}
+	c.Write(append([]byte("40"), payload...))
+	if err := c.Flush(); err != nil {
+		return "", err
+	}
+	packet, err := c.Read()
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ Sid, Message string }
+	if err := json.Unmarshal(packet[1:], &answer); err != nil {
+		return "", fmt.Errorf("answer to CONNECT: %q", packet)
+	}
+	if packet[0] == '4' {
+		return "", &RefusedError{answer.Message}
+	}
+	return answer.Sid, nil
+}
+
+// Read returns the next Socket.IO packet, for instance `2["login",{}]`. The bytes are good until the next Read. It
+// answers heartbeats, flushing what was written. The server's close frame is a *ClosedError.
+func (c *Conn) Read() ([]byte, error) {
+	for {
+		_, frame, err := c.ReadFrame()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case len(frame) > 1 && frame[0] == '4':
+			return frame[1:], nil
+		case len(frame) > 0 && frame[0] == '2':
+			c.Write([]byte("3"))
+			if err := c.Flush(); err != nil {
+				return nil, err
+			}
+		case len(frame) > 0 && frame[0] == '1':
+			return nil, &ClosedError{Reason: "Engine.IO close packet"}
+		default:
+			return nil, fmt.Errorf("not a packet: %.100q", frame)
+		}
+	}
+}
+
+// Buffered tells whether more has been received already, so that the next Read will not wait for the server.
+func (c *Conn) Buffered() bool { return c.r.Buffered() > 0 }
+
+// Write buffers one Engine.IO packet as a text frame, for instance `42["login",{}]`. Flush reports its errors.
+func (c *Conn) Write(packet []byte) { c.WriteFrame(ws.OpText, packet) }
+
+// Flush sends what was written.
+func (c *Conn) Flush() error { return c.w.Flush() }
+
+// ReadFrame returns the next text or binary frame; the bytes are good until the next one. It answers WebSocket pings
+// and no Engine.IO ones. No server of ours sends fragments, so a fragment is an error.
+func (c *Conn) ReadFrame() (ws.OpCode, []byte, error) {
+	for {
+		h, err := ws.ReadHeader(c.r)
+		if err != nil {
+			return 0, nil, err
+		}
+		if !h.Fin || h.Length > maxFrame {
+			return 0, nil, fmt.Errorf("unexpected frame: %+v", h)
+		}
+		c.in = slices.Grow(c.in[:0], int(h.Length))[:h.Length]
+		if _, err := io.ReadFull(c.r, c.in); err != nil {
+			return 0, nil, err
+		}
+		switch h.OpCode {
+		case ws.OpText, ws.OpBinary:
+			return h.OpCode, c.in, nil
+		case ws.OpClose:
+			code, reason := ws.ParseCloseFrameData(c.in)
+			return 0, nil, &ClosedError{int(code), reason}
+		case ws.OpPing:
+			c.WriteFrame(ws.OpPong, c.in)
+			if err := c.Flush(); err != nil {
+				return 0, nil, err
+			}
+		}
+	}
+}
+
+// WriteFrame buffers one masked frame (RFC 6455 section 5.3), whatever its payload.
+func (c *Conn) WriteFrame(op ws.OpCode, payload []byte) {
+	h := ws.Header{Fin: true, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(payload))}
+	c.out = append(c.out[:0], payload...)
+	ws.Cipher(c.out, h.Mask, 0)
+	ws.WriteHeader(c.w, h) // errors stick to the buffer until Flush
+	c.w.Write(c.out)
+}
+
+// SetReadDeadline bounds every read until it is set again; the zero time lifts the bound.
+func (c *Conn) SetReadDeadline(t time.Time) { c.net.SetReadDeadline(t) }
+
+// Close ends the connection without a word, as a lost network does.
+func (c *Conn) Close() error { return c.net.Close() }
