@@ -1,0 +1,62 @@
+package engineio
+
+import (
+	"encoding/binary"
+
+	"github.com/gobwas/ws"
+)
+
+// Frame is one packet, encoded once, that any number of connections can send. It does not change.
+type Frame struct {
+	wire   []byte // a whole WebSocket frame, unmasked as a server sends it
+	start  uint8  // where the packet begins in wire
+	binary bool
+}
+
+// maxHeader is the longest header of a frame that a server sends: two bytes and eight of length (RFC 6455, 5.2).
+const maxHeader = 10
+
+// NewText makes a message of text. write appends the text to what it is given and returns it.
+func NewText(size int, write func(dst []byte) []byte) *Frame {
+	buf := make([]byte, maxHeader+1, maxHeader+1+size)
+	buf[maxHeader] = packetMessage
+	return newFrame(write(buf), ws.OpText)
+}
+
+// NewBinary makes a binary message. The data is copied.
+func NewBinary(data []byte) *Frame {
+	buf := make([]byte, maxHeader, maxHeader+len(data))
+	return newFrame(append(buf, data...), ws.OpBinary)
+}
+
+func textPacket(kind byte, data string) *Frame {
+	buf := make([]byte, maxHeader, maxHeader+1+len(data))
+	return newFrame(append(append(buf, kind), data...), ws.OpText)
+}
+
+// newFrame completes buf, whose first maxHeader bytes are free, by the header that ends where the packet begins.
+func newFrame(buf []byte, op ws.OpCode) *Frame {
+	length := len(buf) - maxHeader
+	var header []byte
+	switch {
+	case length < 126:
+		header = buf[maxHeader-2 : maxHeader]
+		header[1] = byte(length)
+	case length <= 0xffff:
+		header = buf[maxHeader-4 : maxHeader]
+		header[1] = 126
+		binary.BigEndian.PutUint16(header[2:], uint16(length))
+	default:
+		header = buf[:maxHeader]
+		header[1] = 127
+		binary.BigEndian.PutUint64(header[2:], uint64(length))
+	}
+	header[0] = 0x80 | byte(op) // FIN
+	return &Frame{wire: buf[maxHeader-len(header):], start: uint8(len(header)), binary: op == ws.OpBinary}
+}
+
+// body returns the packet without the WebSocket header.
+func (f *Frame) body() []byte { return f.wire[f.start:] }
+
+// Len returns the bytes that the frame takes on a WebSocket.
+func (f *Frame) Len() int { return len(f.wire) }

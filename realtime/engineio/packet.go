@@ -1,0 +1,89 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"unicode/utf8"
+)
+
+// Packet types, Engine.IO protocol 4, section "Protocol".
+const (
+	packetOpen    = '0'
+	packetClose   = '1'
+	packetPing    = '2'
+	packetPong    = '3'
+	packetMessage = '4'
+	packetUpgrade = '5'
+	packetNoop    = '6'
+)
+
+// separator stands between the packets of a polling payload; binary marks a base64 message in one.
+const (
+	separator    = '\x1e'
+	binaryPrefix = 'b'
+)
+
+var (
+	errPacket = errors.New("invalid packet")
+	errUTF8   = errors.New("text is not valid UTF-8")
+	errBase64 = errors.New("binary packet is not base64")
+)
+
+// packet is one decoded packet. data is a part of what it was decoded from, except for binary from a payload.
+type packet struct {
+	kind   byte
+	binary bool
+	data   []byte
+}
+
+// decodeText decodes a packet that came as text.
+func decodeText(data []byte) (packet, error) {
+	switch {
+	case len(data) == 0 || data[0] < packetOpen || data[0] > packetNoop:
+		return packet{}, errPacket
+	case !utf8.Valid(data):
+		return packet{}, errUTF8
+	}
+	return packet{kind: data[0], data: data[1:]}, nil
+}
+
+// decodePayload calls each with every packet of a polling payload, in order, until one is malformed or each fails.
+func decodePayload(data []byte, each func(packet) error) error {
+	for more := true; more; {
+		var part []byte
+		part, data, more = bytes.Cut(data, []byte{separator})
+		p, err := decodePart(part)
+		if err != nil {
+			return err
+		}
+		if err := each(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func decodePart(part []byte) (packet, error) {
+	if len(part) == 0 || part[0] != binaryPrefix {
+		return decodeText(part)
+	}
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(part)-1))
+	n, err := base64.StdEncoding.Decode(raw, part[1:])
+	if err != nil {
+		return packet{}, errBase64
+	}
+	return packet{kind: packetMessage, binary: true, data: raw[:n]}, nil
+}
+
+// appendPart appends a frame to a polling payload.
+func appendPart(dst []byte, f *Frame) []byte {
+	if len(dst) > 0 {
+		dst = append(dst, separator)
+	}
+	if !f.binary {
+		return append(dst, f.body()...)
+	}
+	dst = append(dst, binaryPrefix)
+	return base64.StdEncoding.AppendEncode(dst, f.body())
+}

@@ -1,0 +1,159 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// poll is a GET that waits for something to send.
+type poll struct {
+	answer chan []byte // of capacity 1, so that whoever answers does not wait
+}
+
+// How long a client may take to send a body, or to take an answer.
+const bodyWait = 30 * time.Second
+
+// servePoll answers a GET with everything that is queued, or waits for the first thing that is.
+func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
+	waiting := &poll{answer: make(chan []byte, 1)}
+	c.mu.Lock()
+	switch {
+	case c.ws != nil:
+		c.mu.Unlock()
+		errBadRequest.write(w)
+		return
+	case c.poll != nil:
+		c.mu.Unlock()
+		c.close(closeProtocol("two polls at once"))
+		errBadRequest.write(w)
+		return
+	case c.closed && c.queue.len() == 0:
+		c.mu.Unlock()
+		errUnknownSession.write(w)
+		return
+	case c.queue.len() > 0:
+		waiting.answer <- c.takePayload()
+		if c.closed {
+			c.server.wheel.stop(&c.timer)
+			defer c.server.remove(c)
+		}
+	case c.upgrading:
+		waiting.answer <- []byte{packetNoop}
+	default:
+		c.poll = waiting
+	}
+	c.mu.Unlock()
+
+	select {
+	case payload := <-waiting.answer:
+		c.writePayload(w, payload)
+	case <-r.Context().Done():
+		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
+		c.close(closeTransport("poll cancelled"))
+	}
+}
+
+func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
+	control := http.NewResponseController(w)
+	control.SetWriteDeadline(time.Now().Add(bodyWait)) // not every ResponseWriter has one; then the server's holds
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=UTF-8")
+	header.Set("Cache-Control", "no-store")
+	if _, err := w.Write(payload); err != nil {
+		c.close(closeTransport("poll not answered"))
+	}
+	control.SetWriteDeadline(time.Time{})
+}
+
+// takePayload takes from the queue what fits one answer, at least one packet, and the last words if they are said.
+// The client's own bound is the same maxPayload that it was told.
+func (c *Conn) takePayload() []byte {
+	var payload []byte
+	n, bytes := 0, 0
+	for n < c.queue.len() {
+		f := c.queue.at(n)
+		if n > 0 && len(payload)+len(f.wire)*4/3 >= c.server.cfg.MaxPayload { // base64 makes three bytes four
+			break
+		}
+		payload = appendPart(payload, f)
+		bytes += len(f.wire)
+		n++
+	}
+	c.queue.drop(n)
+	c.sent(bytes)
+	if c.closed && c.last != nil && c.queue.len() == 0 {
+		payload = appendPart(payload, c.last)
+	}
+	return payload
+}
+
+// servePost hears the packets of a body, in order, and answers when all are handled.
+func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	busy, wrong := c.posting, c.ws != nil || c.closed
+	if !wrong {
+		c.posting = true
+	}
+	c.mu.Unlock()
+	switch {
+	case wrong:
+		errBadRequest.write(w)
+		return
+	case busy:
+		c.close(closeProtocol("two posts at once"))
+		errBadRequest.write(w)
+		return
+	}
+	end, status := c.readPost(w, r)
+	c.mu.Lock()
+	c.posting = false
+	c.mu.Unlock()
+	if end != nil {
+		c.close(end)
+	} else {
+		c.Flush()
+	}
+	switch status {
+	case http.StatusOK:
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "ok")
+	case http.StatusRequestEntityTooLarge:
+		http.Error(w, end.reason, status)
+	default:
+		errBadRequest.write(w)
+	}
+}
+
+func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, status int) {
+	if r.Header.Get("Content-Type") == "application/octet-stream" { // protocol 4 posts text alone
+		return closeProtocol("binary body"), http.StatusBadRequest
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(bodyWait))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(c.server.cfg.MaxPayload)))
+	control.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return closeProtocol("body over maxPayload"), http.StatusRequestEntityTooLarge
+	case err != nil:
+		return closeTransport("body not received"), http.StatusBadRequest
+	}
+	err = decodePayload(body, func(p packet) error {
+		if end = c.receive(p); end != nil {
+			return errors.New(end.reason)
+		}
+		return nil
+	})
+	switch {
+	case end != nil && end.packet == packetNoop: // the client's own goodbye
+		return end, http.StatusOK
+	case err != nil && end == nil:
+		return closeProtocol(err.Error()), http.StatusBadRequest
+	case end != nil:
+		return end, http.StatusBadRequest
+	}
+	return nil, http.StatusOK
+}

@@ -1,0 +1,272 @@
+package engineio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config sets the timers and bounds. Zero values take the defaults in parentheses.
+type Config struct {
+	PingInterval   time.Duration // between two pings (25 s)
+	PingTimeout    time.Duration // from a ping to its pong (20 s)
+	UpgradeTimeout time.Duration // from the WebSocket's opening to the upgrade packet (10 s)
+	MaxPayload     int           // bytes of one WebSocket message or polling body (1,000,000)
+	MaxQueued      int           // bytes that wait to be sent to one connection (8 MB)
+	MaxQueuedCount int           // packets that wait to be sent to one connection (20,000)
+
+	// Open is called when a session stands, before anything is read from it, and returns who hears the connection.
+	// The request is not kept; Open must not keep it either. Needed.
+	Open func(c *Conn, r *http.Request) Handler
+}
+
+// Handler hears one connection. Message, Pong and Flushed come one at a time; Tick and Closed may come beside them.
+type Handler interface {
+	// Message is one message; data is valid during the call only. An error closes the connection, and its text is
+	// the reason that the peer sees.
+	Message(data []byte, binary bool) error
+	// Pong says that the peer has received all that was queued before the ping of this index, see Conn.Ping.
+	Pong(index uint32)
+	// Tick says that a refused Ping may be tried again.
+	Tick()
+	// Closed is the last call. It comes once, on a goroutine of its own.
+	Closed(reason string)
+}
+
+// Server holds the sessions of one path.
+type Server struct {
+	cfg     Config
+	wheel   *wheel
+	stop    chan struct{}
+	ping    *Frame
+	buffers bufferPool     // for reading
+	batches sync.Pool      // *[]byte, for writing
+	socks   sync.WaitGroup // goroutines that read WebSockets
+
+	mu      sync.RWMutex // guards what follows
+	conns   map[string]*Conn
+	closing bool
+}
+
+// NewServer returns a server that runs until Shutdown.
+func NewServer(cfg Config) *Server {
+	setDefault(&cfg.PingInterval, 25*time.Second)
+	setDefault(&cfg.PingTimeout, 20*time.Second)
+	setDefault(&cfg.UpgradeTimeout, 10*time.Second)
+	setDefault(&cfg.MaxPayload, 1_000_000)
+	setDefault(&cfg.MaxQueued, 8<<20)
+	setDefault(&cfg.MaxQueuedCount, 20_000)
+	// Fine enough for the shortest timer, and never so fine that an idle server works for it.
+	tick := min(max(min(cfg.PingInterval, cfg.PingTimeout)/20, 10*time.Millisecond), 100*time.Millisecond)
+	s := &Server{
+		cfg:   cfg,
+		wheel: newWheel(tick),
+		stop:  make(chan struct{}),
+		ping:  textPacket(packetPing, ""),
+		conns: make(map[string]*Conn),
+	}
+	go s.wheel.run(s.stop)
+	return s
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Len returns how many sessions there are.
+func (s *Server) Len() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.conns)
+}
+
+// Shutdown refuses new sessions, sends what is queued, closes every session so that clients come back elsewhere or
+// later, and waits for their sockets until ctx ends. A second call returns at once.
+func (s *Server) Shutdown(ctx context.Context) {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return
+	}
+	s.closing = true
+	conns := make([]*Conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		conns = append(conns, c)
+	}
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.close(closeGoingAway("server shutting down"))
+	}
+	done := make(chan struct{})
+	go func() {
+		s.socks.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		for _, c := range conns {
+			c.abandon()
+		}
+	}
+	close(s.stop)
+}
+
+// The errors of the handshake, as every Engine.IO server answers them: {"code","message"} with status 400.
+type handshakeError int
+
+const (
+	errUnknownTransport   handshakeError = 0
+	errUnknownSession     handshakeError = 1
+	errHandshakeMethod    handshakeError = 2
+	errBadRequest         handshakeError = 3
+	errUnsupportedVersion handshakeError = 5
+)
+
+func (e handshakeError) message() string {
+	switch e {
+	case errUnknownTransport:
+		return "Transport unknown"
+	case errUnknownSession:
+		return "Session ID unknown"
+	case errHandshakeMethod:
+		return "Bad handshake method"
+	case errUnsupportedVersion:
+		return "Unsupported protocol version"
+	default:
+		return "Bad request"
+	}
+}
+
+func (e handshakeError) write(w http.ResponseWriter) {
+	body, _ := json.Marshal(map[string]any{"code": int(e), "message": e.message()})
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	w.Write(body)
+}
+
+// ServeHTTP serves every request of the path: handshakes, polls, posts and WebSockets.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	transport, sid := query.Get("transport"), query.Get("sid")
+	isUpgrade := isWebSocket(r)
+	if transport != "polling" && transport != "websocket" {
+		errUnknownTransport.write(w)
+		return
+	}
+	if sid == "" {
+		switch {
+		case r.Method != http.MethodGet:
+			errHandshakeMethod.write(w)
+		case (transport == "websocket") != isUpgrade:
+			errBadRequest.write(w)
+		case query.Get("EIO") != "4":
+			errUnsupportedVersion.write(w)
+		default:
+			s.handshake(w, r, isUpgrade)
+		}
+		return
+	}
+	c := s.conn(sid)
+	switch {
+	case c == nil || c.expired():
+		errUnknownSession.write(w)
+	case isUpgrade && transport == "websocket":
+		c.serveUpgrade(w, r)
+	case isUpgrade || transport != "polling":
+		errBadRequest.write(w)
+	case r.Method == http.MethodGet:
+		c.servePoll(w, r)
+	case r.Method == http.MethodPost:
+		c.servePost(w, r)
+	default:
+		errBadRequest.write(w)
+	}
+}
+
+func isWebSocket(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+func (s *Server) conn(sid string) *Conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.conns[sid]
+}
+
+// handshake opens a session. Its first packet names the session and the timers (protocol 4, section "Handshake").
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade bool) {
+	c := newConn(s, newID())
+	var sock *webSocket
+	if isUpgrade {
+		var err error
+		if sock, err = acceptWebSocket(w, r, s); err != nil {
+			return // the answer is written
+		}
+		c.ws = sock
+	}
+	c.handler = s.cfg.Open(c, r)
+	c.Enqueue(textPacket(packetOpen, s.openPayload(c.id, !isUpgrade)))
+	if !s.add(c) {
+		if sock != nil {
+			sock.conn.Close()
+		} else {
+			http.Error(w, "server shutting down", http.StatusServiceUnavailable)
+		}
+		go c.handler.Closed("server shutting down")
+		return
+	}
+	if sock == nil {
+		c.servePoll(w, r)
+		return
+	}
+	c.Flush()
+	s.socks.Go(func() { c.readWebSocket(sock) })
+}
+
+func (s *Server) openPayload(sid string, canUpgrade bool) string {
+	upgrades := "[]"
+	if canUpgrade {
+		upgrades = `["websocket"]`
+	}
+	return `{"sid":"` + sid + `","upgrades":` + upgrades +
+		`,"pingInterval":` + strconv.FormatInt(s.cfg.PingInterval.Milliseconds(), 10) +
+		`,"pingTimeout":` + strconv.FormatInt(s.cfg.PingTimeout.Milliseconds(), 10) +
+		`,"maxPayload":` + strconv.Itoa(s.cfg.MaxPayload) + `}`
+}
+
+// add enters a session and starts its heartbeat; false when the server is shutting down.
+func (s *Server) add(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.conns[c.id] = c
+	c.pingedAt = s.wheel.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.armBefore(c.pingedAt + int64(s.cfg.PingInterval))
+	return true
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+}
+
+// newID returns 120 random bits: nobody guesses the session of another.
+func newID() string {
+	var b [15]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

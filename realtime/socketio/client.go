@@ -1,0 +1,235 @@
+package socketio
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/rawjson"
+)
+
+// client is one connection and the sockets that it carries, one per namespace.
+type client struct {
+	server    *Server
+	conn      *engineio.Conn
+	handshake any
+	waiting   *assembly // a packet whose attachments are still coming; touched by Message alone
+
+	mu     sync.Mutex // guards what follows
+	main   *Socket    // of "/": nearly every client has this one alone
+	others map[string]*Socket
+	closed bool
+}
+
+// assembly is a packet with attachments, as far as it has come.
+type assembly struct {
+	packet      packet
+	attachments [][]byte
+	bytes       int
+}
+
+var (
+	errText         = errors.New("text where an attachment was due")
+	errBinary       = errors.New("binary without a packet that announces it")
+	errTooMuch      = errors.New("attachments over the bound")
+	errNotConnected = errors.New("packet for a namespace that is not joined")
+	errConnected    = errors.New("namespace joined already")
+)
+
+// Message implements engineio.Handler. An error closes the connection, as the official server does.
+func (c *client) Message(data []byte, binary bool) error {
+	switch {
+	case binary:
+		return c.attach(data)
+	case c.waiting != nil:
+		return errText
+	}
+	p, err := parse(data)
+	if err != nil {
+		return err
+	}
+	if p.attachments > 0 {
+		p.data = append([]byte(nil), p.data...)
+		c.waiting = &assembly{packet: p}
+		return nil
+	}
+	return c.handle(p, nil)
+}
+
+func (c *client) attach(data []byte) error {
+	w := c.waiting
+	if w == nil {
+		return errBinary
+	}
+	if w.bytes += len(data); w.bytes > maxAttachmentBytes {
+		return errTooMuch
+	}
+	w.attachments = append(w.attachments, append([]byte(nil), data...))
+	if len(w.attachments) < w.packet.attachments {
+		return nil
+	}
+	c.waiting = nil
+	return c.handle(w.packet, w.attachments)
+}
+
+func (c *client) handle(p packet, attachments [][]byte) error {
+	if p.kind == typeConnect {
+		return c.connect(p)
+	}
+	s := c.socket(p.namespace)
+	if s == nil {
+		return errNotConnected
+	}
+	if p.kind == typeDisconnect {
+		if len(p.data) > 0 {
+			return errPayload
+		}
+		c.leave(s, "disconnected by the client")
+		return nil
+	}
+	e := c.server.events.Get().(*Event)
+	defer c.release(e)
+	name, args, err := arguments(p, e.room[:0])
+	if err != nil {
+		return err
+	}
+	if p.kind == typeAck || p.kind == typeBinaryAck {
+		return nil // nothing asks clients for acks yet, and an ack nobody waits for is no error
+	}
+	e.Name, e.Args, e.ID, e.Attachments = name, args, p.id, attachments
+	s.handler.Event(e)
+	return nil
+}
+
+func (c *client) release(e *Event) {
+	*e = Event{} // hold on to nothing
+	c.server.events.Put(e)
+}
+
+// connect joins a namespace or says why not.
+func (c *client) connect(p packet) error {
+	var auth []byte
+	if len(p.data) > 0 {
+		if err := rawjson.Valid(p.data); err != nil {
+			return err
+		}
+		if p.data[0] != '{' {
+			return errPayload
+		}
+		auth = p.data
+	}
+	if c.socket(p.namespace) != nil {
+		return errConnected
+	}
+	namespace := c.server.cfg.Namespaces[p.namespace]
+	if namespace == nil {
+		c.refuse(p.namespace, &ConnectError{Message: "Invalid namespace"})
+		return nil
+	}
+	s := &Socket{client: c, namespace: p.namespace, id: newID()}
+	handler, err := namespace.Connect(s, auth)
+	if err != nil {
+		c.refuse(p.namespace, err)
+		return nil
+	}
+	s.handler = handler
+	if !c.join(s) {
+		handler.Disconnected("connection closed")
+		return nil
+	}
+	c.conn.CloseAfter(0, "")
+	c.conn.Enqueue(controlFrame(typeConnect, p.namespace, []byte(`{"sid":"`+s.id+`"}`)))
+	if h, ok := handler.(interface{ Connected() }); ok {
+		h.Connected()
+	}
+	return nil
+}
+
+func (c *client) refuse(namespace string, err error) {
+	var refusal *ConnectError
+	if !errors.As(err, &refusal) {
+		refusal = &ConnectError{Message: "internal error"}
+	}
+	payload, _ := json.Marshal(refusal)
+	c.conn.Enqueue(controlFrame(typeConnectError, namespace, payload))
+}
+
+func (c *client) socket(namespace string) *Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if namespace == "/" {
+		return c.main
+	}
+	return c.others[namespace]
+}
+
+func (c *client) join(s *Socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return false
+	case s.namespace == "/":
+		c.main = s
+	case c.others == nil:
+		c.others = map[string]*Socket{s.namespace: s}
+	default:
+		c.others[s.namespace] = s
+	}
+	return true
+}
+
+// leave takes a socket out and tells its handler; the second of two calls does nothing.
+func (c *client) leave(s *Socket, reason string) {
+	c.mu.Lock()
+	present := c.main == s || c.others[s.namespace] == s
+	if c.main == s {
+		c.main = nil
+	}
+	if c.others[s.namespace] == s {
+		delete(c.others, s.namespace)
+	}
+	c.mu.Unlock()
+	if present {
+		s.handler.Disconnected(reason)
+	}
+}
+
+// sockets returns all sockets of the connection.
+func (c *client) sockets() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*Socket, 0, 1+len(c.others))
+	if c.main != nil {
+		all = append(all, c.main)
+	}
+	for _, s := range c.others {
+		all = append(all, s)
+	}
+	return all
+}
+
+// Pong implements engineio.Handler.
+func (c *client) Pong(index uint32) {
+	for _, s := range c.sockets() {
+		s.handler.Pong(index)
+	}
+}
+
+// Tick implements engineio.Handler.
+func (c *client) Tick() {
+	for _, s := range c.sockets() {
+		s.handler.Tick()
+	}
+}
+
+// Closed implements engineio.Handler.
+func (c *client) Closed(reason string) {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	for _, s := range c.sockets() {
+		c.leave(s, reason)
+	}
+}

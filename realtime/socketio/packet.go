@@ -1,0 +1,183 @@
+package socketio
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/rawjson"
+)
+
+// Packet types, Socket.IO protocol 5, section "Packet encoding".
+const (
+	typeConnect      = '0'
+	typeDisconnect   = '1'
+	typeEvent        = '2'
+	typeAck          = '3'
+	typeConnectError = '4'
+	typeBinaryEvent  = '5'
+	typeBinaryAck    = '6'
+)
+
+// Bounds of a packet.
+const (
+	maxNamespace       = 256 // bytes of a namespace's name
+	maxArgs            = 32
+	maxAttachments     = 16
+	maxAttachmentBytes = 8 << 20 // of all attachments of a packet
+)
+
+var (
+	errType        = errors.New("unknown packet type")
+	errAttachments = errors.New("bad attachment count")
+	errNamespace   = errors.New("bad namespace")
+	errID          = errors.New("bad ack id")
+	errPayload     = errors.New("a packet of this type has no payload, or an object")
+	errAckID       = errors.New("an ack needs an id")
+	errNoName      = errors.New("an event is an array that begins with its name")
+	errReserved    = errors.New("reserved event name")
+)
+
+// noID stands for a packet without an ack id.
+const noID = -1
+
+// packet is one decoded packet; data is part of what it was decoded from.
+type packet struct {
+	kind        byte
+	attachments int
+	namespace   string
+	id          int64 // or noID
+	data        []byte
+}
+
+// parse decodes <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]. The JSON is not looked at.
+func parse(data []byte) (p packet, err error) {
+	p = packet{namespace: "/", id: noID}
+	if len(data) == 0 || data[0] < typeConnect || data[0] > typeBinaryAck || data[0] == typeConnectError {
+		return p, errType
+	}
+	p.kind, data = data[0], data[1:]
+	if p.kind == typeBinaryEvent || p.kind == typeBinaryAck {
+		n, rest := number(data)
+		if n < 0 || n > maxAttachments || len(rest) == 0 || rest[0] != '-' {
+			return p, errAttachments
+		}
+		p.attachments, data = int(n), rest[1:]
+	}
+	if len(data) > 0 && data[0] == '/' {
+		if p.namespace, data, err = cutNamespace(data); err != nil {
+			return p, err
+		}
+	}
+	if len(data) > 0 && data[0] >= '0' && data[0] <= '9' {
+		if p.id, data = number(data); p.id < 0 {
+			return p, errID
+		}
+	}
+	p.data = data
+	return p, nil
+}
+
+// cutNamespace cuts "/name," or "/name" at the end. A query in it, which clients of old protocols send, is dropped.
+func cutNamespace(data []byte) (namespace string, rest []byte, err error) {
+	end, comma := len(data), len(data)
+	for i, c := range data {
+		if c == '?' && end == len(data) {
+			end = i
+		}
+		if c == ',' {
+			comma = i
+			end = min(end, i)
+			rest = data[i+1:]
+			break
+		}
+	}
+	if end = min(end, comma); end > maxNamespace {
+		return "", nil, errNamespace
+	}
+	if end == 1 {
+		return "/", rest, nil
+	}
+	return string(data[:end]), rest, nil
+}
+
+// number cuts a number without sign off the front; -1 when there is none or it is out of range.
+func number(data []byte) (n int64, rest []byte) {
+	i := 0
+	for i < len(data) && data[i] >= '0' && data[i] <= '9' {
+		i++
+	}
+	if i == 0 || i > 18 {
+		return -1, data
+	}
+	for _, c := range data[:i] {
+		n = n*10 + int64(c-'0')
+	}
+	return n, data[i:]
+}
+
+// arguments splits the array of an event or ack into dst.
+func arguments(p packet, dst [][]byte) (name string, args [][]byte, err error) {
+	args, err = rawjson.Elements(p.data, dst)
+	if err != nil {
+		return "", nil, err
+	}
+	if p.kind == typeAck || p.kind == typeBinaryAck {
+		if p.id == noID {
+			return "", nil, errAckID
+		}
+		return "", args, nil
+	}
+	if len(args) == 0 {
+		return "", nil, errNoName
+	}
+	name, ok := rawjson.String(args[0])
+	if !ok {
+		return "", nil, errNoName
+	}
+	switch name {
+	// Names that clients and servers of the official implementation use for themselves.
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return "", nil, errReserved
+	}
+	return name, args[1:], nil
+}
+
+// EventFrame makes the packet of an event with one argument, given as JSON.
+func EventFrame(namespace, name string, argument []byte) *engineio.Frame {
+	return engineio.NewText(len(namespace)+len(name)+len(argument)+8, func(dst []byte) []byte {
+		dst = appendHead(dst, typeEvent, namespace)
+		dst = append(dst, '[')
+		dst = rawjson.AppendString(dst, name)
+		dst = append(dst, ',')
+		dst = append(dst, argument...)
+		return append(dst, ']')
+	})
+}
+
+// AckFrame makes the packet of an ack with one argument, given as JSON.
+func AckFrame(namespace string, id int64, argument []byte) *engineio.Frame {
+	return engineio.NewText(len(namespace)+len(argument)+24, func(dst []byte) []byte {
+		dst = appendHead(dst, typeAck, namespace)
+		dst = strconv.AppendInt(dst, id, 10)
+		dst = append(dst, '[')
+		dst = append(dst, argument...)
+		return append(dst, ']')
+	})
+}
+
+// controlFrame makes a packet with a payload that is no array: CONNECT, CONNECT_ERROR, DISCONNECT.
+func controlFrame(kind byte, namespace string, payload []byte) *engineio.Frame {
+	return engineio.NewText(len(namespace)+len(payload)+2, func(dst []byte) []byte {
+		return append(appendHead(dst, kind, namespace), payload...)
+	})
+}
+
+func appendHead(dst []byte, kind byte, namespace string) []byte {
+	dst = append(dst, kind)
+	if namespace != "/" {
+		dst = append(dst, namespace...)
+		dst = append(dst, ',')
+	}
+	return dst
+}
