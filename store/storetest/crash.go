@@ -36,7 +36,7 @@ func Crash(t *testing.T, e Engine) {
 	url := e.New(t)
 	acked := make(map[string]ack)
 	for round := range crashRounds {
-		crashParent(t, url, round, max(400/max(e.Scale, 1), 40), acked)
+		crashParent(t, url, round, max(2000/max(e.Scale, 1), 40), acked)
 		s, err := e.Open(t.Context(), url)
 		noError(t, err)
 		p := &place{Store: s, engine: e, url: url}

@@ -118,7 +118,7 @@ func messageRoundTrip(t *testing.T, p *place) {
 	room := chat.RoomID(newUser())
 	plain := text(ann, bob, "", `"plain"`)
 	full := text(bob, ann, "ref-1", `{"a":[1,2,null],"b":"好"}`)
-	full.Type, full.Time = "画像/png", []byte(`"2026-03-04 12:00"`)
+	full.Device, full.Type, full.Time = "laptop", "画像/png", []byte(`"2026-03-04 12:00"`)
 	number := text(ann, bob, "", `0`)
 	number.Time = []byte(`1772625600000`)
 	odd := text(ann, bob, "", "\x00\xff\xfe not even UTF-8 \u2028")
@@ -130,7 +130,7 @@ func messageRoundTrip(t *testing.T, p *place) {
 	sent := []chat.Message{plain, full, number, odd, self, toRoom}
 	for _, name := range hostileNames() {
 		m := text(bob, bob, name, `"`+name+`"`)
-		m.Type = name
+		m.Device, m.Type = chat.DeviceID(name), name
 		sent = append(sent, m)
 	}
 	for i := range sent {

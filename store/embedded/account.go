@@ -1,0 +1,167 @@
+package embedded
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// account is the value of an account. Its id is in the key.
+type account struct {
+	Username string    `json:"username"`
+	Email    string    `json:"email"`
+	Phone    string    `json:"phone"`
+	Password string    `json:"password"`
+	Picture  string    `json:"picture,omitempty"`
+	Created  time.Time `json:"created"`
+}
+
+func (a *account) of(id chat.UserID) chat.Account {
+	return chat.Account{
+		ID: id, Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
+		Created: a.Created,
+	}
+}
+
+// CreateAccount implements chat.AccountStore.
+func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
+	id, err := key(kindAccount, a.ID)
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(c *change) error {
+		for _, unique := range []struct {
+			field string
+			key   []byte
+		}{
+			{"id", id},
+			{"username", named(kindUsername, a.Username)},
+			{"email", named(kindEmail, a.Email)},
+			{"phone number", named(kindPhone, a.Phone)},
+		} {
+			if _, taken, err := s.get(unique.key); err != nil {
+				return err
+			} else if taken {
+				return chat.Errorf(chat.Conflict, "the %s is taken", unique.field)
+			}
+			if err := c.Set(unique.key, id[1:], nil); err != nil {
+				return broken(err)
+			}
+		}
+		return c.put(id, account{
+			Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
+			Created: a.Created,
+		})
+	})
+}
+
+// Account implements chat.AccountStore.
+func (s *Store) Account(ctx context.Context, id chat.UserID) (chat.Account, error) {
+	if err := s.enter(ctx); err != nil {
+		return chat.Account{}, err
+	}
+	defer s.leave()
+	return s.account(id)
+}
+
+func (s *Store) account(id chat.UserID) (chat.Account, error) {
+	k, err := key(kindAccount, id)
+	if err != nil {
+		return chat.Account{}, nobody()
+	}
+	var a account
+	if ok, err := s.load(k, &a); err != nil {
+		return chat.Account{}, err
+	} else if !ok {
+		return chat.Account{}, nobody()
+	}
+	return a.of(id), nil
+}
+
+func nobody() error { return chat.Errorf(chat.NotFound, "no such user") }
+
+// Accounts implements chat.AccountStore.
+func (s *Store) Accounts(ctx context.Context, ids []chat.UserID) ([]chat.Account, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	accounts := make([]chat.Account, 0, len(ids))
+	for _, id := range ids {
+		a, err := s.account(id)
+		switch chat.CodeOf(err) {
+		case "":
+			accounts = append(accounts, a)
+		case chat.NotFound:
+		default:
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+// AccountByUsername implements chat.AccountStore.
+func (s *Store) AccountByUsername(ctx context.Context, username string) (chat.Account, error) {
+	return s.accountBy(ctx, named(kindUsername, username))
+}
+
+// AccountByPhone implements chat.AccountStore.
+func (s *Store) AccountByPhone(ctx context.Context, phone string) (chat.Account, error) {
+	return s.accountBy(ctx, named(kindPhone, phone))
+}
+
+func (s *Store) accountBy(ctx context.Context, key []byte) (chat.Account, error) {
+	if err := s.enter(ctx); err != nil {
+		return chat.Account{}, err
+	}
+	defer s.leave()
+	id, ok, err := s.get(key)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	if !ok {
+		return chat.Account{}, nobody()
+	}
+	return s.account(userOf(id))
+}
+
+// SetPassword implements chat.AccountStore.
+func (s *Store) SetPassword(ctx context.Context, id chat.UserID, old, new string) error {
+	return s.alterAccount(ctx, id, func(a *account) error {
+		if a.Password != old {
+			return chat.Errorf(chat.Conflict, "the password was changed meanwhile")
+		}
+		a.Password = new
+		return nil
+	})
+}
+
+// SetPicture implements chat.AccountStore.
+func (s *Store) SetPicture(ctx context.Context, id chat.UserID, name string) (former string, err error) {
+	err = s.alterAccount(ctx, id, func(a *account) error {
+		former, a.Picture = a.Picture, name
+		return nil
+	})
+	return former, err
+}
+
+// alterAccount changes what is not indexed.
+func (s *Store) alterAccount(ctx context.Context, id chat.UserID, alter func(a *account) error) error {
+	k, err := key(kindAccount, id)
+	if err != nil {
+		return nobody()
+	}
+	return s.update(ctx, func(c *change) error {
+		var a account
+		if ok, err := s.load(k, &a); err != nil {
+			return err
+		} else if !ok {
+			return nobody()
+		}
+		if err := alter(&a); err != nil {
+			return err
+		}
+		return c.put(k, a)
+	})
+}

@@ -1,0 +1,163 @@
+package embedded
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// Append implements chat.MessageStore. A batch is one write to the log and one sync, whatever is in it.
+func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receipt, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	n := &s.numbering
+	n.appending.Lock()
+	defer n.appending.Unlock()
+
+	a := appending{store: s, batch: s.db.NewBatch(), tallies: make(map[convKey]*tally)}
+	defer a.close()
+	receipts := make([]chat.Receipt, len(batch))
+	for i := range batch {
+		r, err := a.add(&batch[i])
+		if err != nil {
+			return nil, err
+		}
+		receipts[i] = r
+	}
+	if a.batch.Empty() {
+		return receipts, nil
+	}
+	defer s.logger.fatalPanic()
+	n.hold(a.tallies)
+	err := a.batch.Commit(pebble.Sync)
+	if err != nil {
+		n.forget()
+	} else {
+		n.remember(a.tallies)
+	}
+	n.hold(nil)
+	if err != nil {
+		return nil, broken(err)
+	}
+	return receipts, nil
+}
+
+// appending is one batch on its way into the engine.
+type appending struct {
+	store    *Store
+	batch    *pebble.Batch
+	tallies  map[convKey]*tally
+	refs     map[senderRef]chat.Receipt // of this batch
+	it       *pebble.Iterator           // made when a conversation is not remembered
+	key, val []byte                     // reused
+}
+
+type senderRef struct {
+	sender chat.UserID
+	ref    string
+}
+
+func (a *appending) close() {
+	if a.it != nil {
+		a.it.Close()
+	}
+	a.batch.Close()
+}
+
+// add puts one message into the batch, or finds where it is already.
+func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
+	conv, err := parseConv(m.Conv)
+	if err != nil {
+		return chat.Receipt{}, err
+	}
+	if a.key, err = key(kindRef, m.Sender); err != nil {
+		return chat.Receipt{}, err
+	}
+	if m.Ref != "" {
+		a.key = append(a.key, m.Ref...)
+		if r, known, err := a.repeat(m); err != nil || known {
+			return r, err
+		}
+	}
+	t, err := a.tally(conv)
+	if err != nil {
+		return chat.Receipt{}, err
+	}
+	t.last++
+	r := chat.Receipt{Conv: m.Conv, Seq: t.last, At: m.At}
+	if m.Ref != "" {
+		if a.refs == nil {
+			a.refs = make(map[senderRef]chat.Receipt)
+		}
+		a.refs[senderRef{m.Sender, m.Ref}] = r
+		a.val = encodeReceipt(a.val[:0], &conv, r.Seq, r.At)
+		if err := a.batch.Set(a.key, a.val, nil); err != nil {
+			return r, broken(err)
+		}
+	}
+	if r.Seq == 1 {
+		if err := a.enlist(&conv); err != nil {
+			return r, err
+		}
+	}
+	a.val = encodeMessage(a.val[:0], m)
+	return r, broken(a.batch.Set(conv.message(r.Seq), a.val, nil))
+}
+
+// repeat finds the first message with the sender's ref. The ref's key is in a.key.
+func (a *appending) repeat(m *chat.Message) (r chat.Receipt, known bool, err error) {
+	if r, known = a.refs[senderRef{m.Sender, m.Ref}]; !known {
+		value, ok, err := a.store.get(a.key)
+		if err != nil || !ok {
+			return r, false, err
+		}
+		if r, err = decodeReceipt(value); err != nil {
+			return r, false, err
+		}
+	}
+	r.Repeat = true
+	return r, true, nil
+}
+
+func (a *appending) tally(conv convKey) (*tally, error) {
+	if t := a.tallies[conv]; t != nil {
+		return t, nil
+	}
+	last, ok := a.store.numbering.recall(conv)
+	if !ok {
+		var err error
+		if a.it == nil {
+			if a.it, err = a.store.allMessages(); err != nil {
+				return nil, err
+			}
+		}
+		if last, err = lastBelow(a.it, &conv, math.MaxUint64); err != nil {
+			return nil, err
+		}
+	}
+	t := &tally{first: last + 1, last: last}
+	a.tallies[conv] = t
+	return t, nil
+}
+
+// enlist enters a direct conversation into the lists of both users.
+func (a *appending) enlist(conv *convKey) error {
+	if conv.size != directSize {
+		return nil
+	}
+	users := conv.key()[1:]
+	left, right := users[:idSize], users[idSize:]
+	for _, pair := range [][2][]byte{{left, right}, {right, left}} {
+		k := slices.Concat([]byte{kindList}, pair[0], pair[1])
+		if err := a.batch.Set(k, nil, nil); err != nil {
+			return broken(err)
+		}
+	}
+	return nil
+}

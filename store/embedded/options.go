@@ -1,0 +1,71 @@
+package embedded
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Sizes. The cache fills as old conversations are read, a memtable as messages come; an idle engine uses neither.
+const (
+	cacheSize    = 64 << 20
+	memTableSize = 16 << 20
+)
+
+func options(fs vfs.FS, logger *logger) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          fs, // nil stands for the disk
+		CacheSize:                   cacheSize,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: 4, // a burst goes on while full memtables are being written out
+		FormatMajorVersion:          pebble.FormatNewest,
+		Logger:                      logger,
+		EventListener: &pebble.EventListener{
+			DiskSlow: func(info pebble.DiskSlowInfo) {
+				logger.log.Warn("slow disk", "path", info.Path, "duration", info.Duration)
+			},
+			WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+				logger.log.Warn("writes wait for the disk", "reason", info.Reason)
+			},
+		},
+	}
+	// Most refs are new: a Bloom filter says so without reading a table. 10 bits are wrong once in a hundred times.
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// logger hands Pebble's own words to the log.
+type logger struct {
+	log  *slog.Logger
+	exit func(code int)
+}
+
+// Infof implements pebble.Logger.
+func (l *logger) Infof(format string, args ...any) {
+	l.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Errorf implements pebble.Logger.
+func (l *logger) Errorf(format string, args ...any) {
+	l.log.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf ends the process, as Pebble asks when a write to the log or the manifest failed: whether it is on the disk is
+// then unknowable, and to go on would acknowledge what a restart does not find. The restart finds what is there.
+func (l *logger) Fatalf(format string, args ...any) {
+	l.log.Error("the embedded engine ends the server: its folder cannot be written", "cause", fmt.Sprintf(format, args...))
+	l.exit(1)
+}
+
+// fatalPanic treats a panic out of Pebble's commit like Fatalf: its locks are then held for good, and a door that
+// recovers from panics must not serve on.
+func (l *logger) fatalPanic() {
+	if p := recover(); p != nil {
+		l.Fatalf("%v", p)
+	}
+}

@@ -1,0 +1,268 @@
+// Package embedded is the engine that needs no server: Pebble, an LSM tree in pure Go, in one folder of one process.
+//
+// What must not be lost is in the synced write-ahead log before a method returns. What may lose its last second is
+// written without waiting and synced soon after. It knows nothing of rules: see the comments in package chat.
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// schema is the version of the key layout. A folder of a newer one is refused.
+const schema = 1
+
+// syncSoon is how long a write may wait for the disk when losing the last second is allowed.
+const syncSoon = 500 * time.Millisecond
+
+// Store is an open engine. It implements chat.Store.
+type Store struct {
+	db     *pebble.DB
+	logger *logger
+
+	gate   sync.RWMutex // held for reading during each call, so that Close waits for them
+	closed bool
+
+	changing sync.Mutex // makes read-then-write of everything but messages one step
+	unsynced atomic.Bool
+	syncer   *time.Timer
+
+	numbering numbering
+}
+
+var _ chat.Store = (*Store)(nil)
+
+// Open opens the engine in a folder, which it makes if it is missing. log may be nil.
+//
+// Errors: Unavailable when the folder is in use by another process, is not this engine's, was written by a newer
+// version of it, or cannot be read and written.
+func Open(_ context.Context, dir string, log *slog.Logger) (*Store, error) {
+	dir, err := filepath.Abs(dir) // Pebble's own guard against opening twice goes by the name
+	if err != nil {
+		return nil, chat.Wrap(chat.Unavailable, "the working folder is gone", err)
+	}
+	_, missing := os.Stat(dir)
+	s, err := open(dir, nil, log)
+	if err == nil && missing != nil {
+		err = os.Chmod(dir, 0o700) // what people write to each other is nobody else's
+	}
+	return s, err
+}
+
+// OpenMemory opens an empty engine whose data ends with it.
+func OpenMemory() (*Store, error) { return open("memory", vfs.NewMem(), nil) }
+
+func open(dir string, fs vfs.FS, log *slog.Logger) (*Store, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	logger := &logger{log: log, exit: os.Exit}
+	db, err := pebble.Open(dir, options(fs, logger))
+	if err != nil {
+		return nil, openError(dir, err)
+	}
+	s := &Store{db: db, logger: logger}
+	if err := s.checkSchema(dir); err != nil {
+		db.Close()
+		return nil, err
+	}
+	s.syncer = time.AfterFunc(syncSoon, s.sync)
+	s.syncer.Stop()
+	return s, nil
+}
+
+func openError(dir string, err error) error {
+	// The lock answers EAGAIN when another process holds it, and in words when this one does.
+	if errors.Is(err, syscall.EAGAIN) || strings.Contains(err.Error(), "lock held by current process") {
+		return &chat.Error{Code: chat.Unavailable, Message: "the folder " + dir + " is in use by another process", Cause: err}
+	}
+	return &chat.Error{Code: chat.Unavailable, Message: "the folder " + dir + " cannot be opened", Cause: err}
+}
+
+// checkSchema marks a new folder and refuses a newer one.
+func (s *Store) checkSchema(dir string) error {
+	key := []byte{kindVersion}
+	value, ok, err := s.get(key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return broken(s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync))
+	}
+	if version, n := binary.Uvarint(value); n <= 0 || version > schema {
+		return chat.Errorf(chat.Unavailable, "the folder %s was written by a newer version of the server: schema %d, this one knows %d",
+			dir, version, schema)
+	}
+	return nil
+}
+
+// Ping implements chat.Store.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	_, _, err := s.get([]byte{kindVersion})
+	return err
+}
+
+// Close implements chat.Store. It waits for calls that are under way.
+func (s *Store) Close() error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.syncer.Stop()
+	return broken(s.db.Close()) // syncs the log
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return chat.Wrap(chat.Unavailable, "cancelled", err)
+	}
+	s.gate.RLock()
+	if s.closed {
+		s.gate.RUnlock()
+		return chat.Errorf(chat.Unavailable, "the engine is closed")
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.gate.RUnlock() }
+
+// change is a set of writes that happen together or not at all.
+type change struct {
+	*pebble.Batch
+	mayLose bool // a crash within the next second may undo it
+}
+
+// update makes one change. fill reads what it needs and writes what follows from it; no other update happens between.
+// An error of fill changes nothing.
+func (s *Store) update(ctx context.Context, fill func(c *change) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	c := &change{Batch: s.db.NewBatch()}
+	if err := s.apply(c, fill); err != nil || c.Empty() {
+		c.Close()
+		return err
+	}
+	if !c.mayLose {
+		// Out of the lock, so that many wait for one sync. A failed sync leaves in doubt what is on the disk, for
+		// good: only a restart reads what is really there.
+		if err := c.SyncWait(); err != nil {
+			s.logger.Fatalf("write-ahead log: %v", err)
+		}
+	}
+	return broken(c.Close())
+}
+
+func (s *Store) apply(c *change, fill func(c *change) error) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := fill(c); err != nil || c.Empty() {
+		return err
+	}
+	defer s.logger.fatalPanic()
+	if !c.mayLose {
+		return broken(s.db.ApplyNoSyncWait(c.Batch, pebble.Sync))
+	}
+	if !s.unsynced.Swap(true) {
+		s.syncer.Reset(syncSoon)
+	}
+	return broken(s.db.Apply(c.Batch, pebble.NoSync))
+}
+
+// sync makes durable what was written without waiting. Pebble would keep it in memory until the next synced write.
+func (s *Store) sync() {
+	if s.enter(context.Background()) != nil {
+		return
+	}
+	defer s.leave()
+	defer s.logger.fatalPanic()
+	s.unsynced.Store(false)
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		s.logger.Errorf("sync: %v", err)
+	}
+}
+
+// get returns a copy of a value; ok is false where there is none.
+func (s *Store) get(key []byte) (value []byte, ok bool, err error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, broken(err)
+	}
+	value = append([]byte{}, v...)
+	return value, true, broken(closer.Close())
+}
+
+// load reads a value of JSON into v.
+func (s *Store) load(key []byte, v any) (ok bool, err error) {
+	value, ok, err := s.get(key)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, unpack(value, v)
+}
+
+// put writes v as JSON.
+func (c *change) put(key []byte, v any) error {
+	value, err := json.Marshal(v)
+	if err != nil {
+		return chat.Wrap(chat.Internal, "a record cannot be written", err)
+	}
+	return broken(c.Set(key, value, nil))
+}
+
+func unpack(value []byte, v any) error {
+	if err := json.Unmarshal(value, v); err != nil {
+		return chat.Wrap(chat.Internal, "a record cannot be read", err)
+	}
+	return nil
+}
+
+// each calls f with every entry whose key begins with prefix. rest is the key behind prefix; f must not keep its
+// arguments.
+func (s *Store) each(prefix []byte, f func(rest, value []byte) error) (err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: behind(prefix)})
+	if err != nil {
+		return broken(err)
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if err := f(it.Key()[len(prefix):], it.Value()); err != nil {
+			it.Close()
+			return err
+		}
+	}
+	return broken(it.Close()) // also what ended the loop early
+}
+
+// broken wraps an error of Pebble.
+func broken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return chat.Wrap(chat.Unavailable, "the engine does not answer", err)
+}
