@@ -1,0 +1,182 @@
+// Package routes is the HTTP door: accounts, friends and pictures as the Vue/Node chat server's front ends know them
+// (wire contract, section 1), health for whoever runs the server, and the way to the Socket.IO door.
+//
+// It reads requests, asks the rules of package chat, and writes their answers in the contract's words. It owns no rule
+// and knows no engine. Echo lives here and nowhere else.
+package routes
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// Config is what the door stands on. All of it is needed but for what says otherwise.
+type Config struct {
+	Accounts *chat.Accounts
+	Friends  *chat.Friends
+	Pictures *chat.Pictures
+	Files    PictureServer
+	Ready    func(context.Context) error // nil when requests can be answered
+
+	// Socket serves /socket.io/, every method but OPTIONS. It may hijack the connection, and no limit of this package
+	// touches it. RemoteAddr tells it the client's address, also behind a trusted proxy. May be nil: then there is none.
+	Socket http.Handler
+
+	PublicURL      string         // where clients find the server, without a slash at the end; "" is where each one asked
+	Origins        []string       // the web pages that may call, as "https://host"; empty or "*" allows every page
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed; may be empty
+	Log            *slog.Logger
+}
+
+const socketPath = "/socket.io/"
+
+// requestTime bounds how long a request may take to come, and then its answer to go: 8 MB at 70 KB/s.
+const requestTime = 2 * time.Minute
+
+// route is one row of a noun's table.
+type route struct {
+	method, path string
+	who          who
+	handle       handler
+
+	refusals map[chat.Code]refusal // where this route says no in other words than error.go
+	body     int64                 // bytes a body may have; 0 is maxBody
+}
+
+// who may knock.
+type who int
+
+const (
+	anyone who = iota
+	member     // the bearer of a good token
+)
+
+// handler answers one request. me is whose token came, the zero Account where anyone may knock. The reply is written as
+// JSON with status 200; it is nil when the handler wrote the answer itself.
+type handler func(c echo.Context, me chat.Account) (reply any, err error)
+
+type server struct {
+	accounts *chat.Accounts
+	log      *slog.Logger
+}
+
+// New returns the door. It starts nothing and holds nothing that must be closed.
+func New(cfg Config) http.Handler {
+	s := &server{accounts: cfg.Accounts, log: cfg.Log}
+	pictures := pictureDoor{cfg.Pictures, cfg.Files, strings.TrimRight(cfg.PublicURL, "/")}
+	table := slices.Concat(
+		accountDoor{cfg.Accounts, pictures}.routes(),
+		friendDoor{cfg.Friends, pictures}.routes(),
+		pictures.routes(),
+		healthDoor{cfg.Ready}.routes(),
+	)
+
+	e := echo.New()
+	e.HTTPErrorHandler = s.writeError
+	e.IPExtractor, e.SchemeExtractor = believe(cfg.TrustedProxies)
+	e.Pre(spell(table))
+	e.Use(recoverPanics(), prepare, newCORS(cfg.Origins, cfg.PublicURL).middleware)
+	for _, r := range table {
+		e.Add(r.method, r.path, s.serve(r))
+		if r.method == http.MethodGet { // RFC 9110, section 9.1: whoever answers GET answers HEAD
+			e.Add(http.MethodHead, r.path, s.serve(r))
+		}
+	}
+	if cfg.Socket != nil {
+		e.Any(socketPath, serveSocket(cfg.Socket))
+	}
+	return e
+}
+
+// serve turns a row into Echo's form: who knocks, how much she may send, what is answered.
+func (s *server) serve(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		defer linger(c.Request().Header, c.Request().Body)
+		boundBody(c, r.body)
+		var me chat.Account
+		var err error
+		if r.who == member {
+			if me, err = s.authenticate(c.Request()); err != nil {
+				return err
+			}
+		}
+		reply, err := r.handle(c, me)
+		if err != nil {
+			return refuse(r.refusals, err)
+		}
+		if reply == nil {
+			return nil
+		}
+		return writeJSON(c, http.StatusOK, reply)
+	}
+}
+
+// authenticate tells whose request this is by its header Authorization: Bearer (RFC 6750, section 2.1).
+func (s *server) authenticate(r *http.Request) (chat.Account, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get(echo.HeaderAuthorization), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return chat.Account{}, chat.Errorf(chat.Unauthenticated, "no bearer token")
+	}
+	a, _, err := s.accounts.Authenticate(r.Context(), strings.TrimSpace(token))
+	return a, err
+}
+
+// serveSocket hands a request on with the client's own address.
+func serveSocket(h http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if ip := c.RealIP(); ip != echo.ExtractIPDirect()(r) {
+			r.RemoteAddr = net.JoinHostPort(ip, "0")
+		}
+		h.ServeHTTP(c.Response(), r)
+		return nil
+	}
+}
+
+// spell rewrites a path to the spelling of the table: Express, and so the clients, know no case and no slash at the
+// end. Any other path keeps its bytes, and so does a picture's name.
+func spell(table []route) echo.MiddlewareFunc {
+	known := map[string]string{strings.TrimSuffix(socketPath, "/"): socketPath}
+	for _, r := range table {
+		known[strings.ToLower(r.path)] = r.path
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			u := c.Request().URL
+			raw := strings.TrimSuffix(echo.GetPath(c.Request()), "/")
+			if path, ok := known[strings.ToLower(raw)]; ok {
+				u.Path, u.RawPath = path, ""
+			} else if n := len(picturePrefix); len(raw) > n && strings.EqualFold(raw[:n], picturePrefix) {
+				u.Path = picturePrefix + u.Path[n:]
+				if u.RawPath != "" {
+					u.RawPath = picturePrefix + u.RawPath[n:]
+				}
+			}
+			return next(c)
+		}
+	}
+}
+
+// prepare does what every answer needs, and bounds the time of every request but the Socket.IO door's.
+func prepare(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		c.Response().Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
+		if c.Path() != socketPath {
+			// net/http lifts both before the connection's next request. A writer without deadlines needs none.
+			rc, now := http.NewResponseController(c.Response()), time.Now()
+			_ = rc.SetReadDeadline(now.Add(requestTime))
+			_ = rc.SetWriteDeadline(now.Add(2 * requestTime))
+		}
+		return next(c)
+	}
+}
