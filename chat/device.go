@@ -28,6 +28,8 @@ type DeviceStore interface {
 // that was silent for longest is forgotten.
 const MaxDevices = 64
 
+const maxDevice = 64 // characters of a device's name
+
 // Devices are the rules of devices.
 type Devices struct {
 	Store   DeviceStore
@@ -38,6 +40,9 @@ type Devices struct {
 // Login notes that a device came, and returns the cursors from which it goes on: its own, or for a new device
 // those of the user, so that it gets what none of her devices has.
 func (s *Devices) Login(ctx context.Context, user UserID, device DeviceID, address string) (map[ConvID]uint64, error) {
+	if err := checkText("device", string(device), maxDevice); err != nil {
+		return nil, err
+	}
 	created, err := s.Store.PutDevice(ctx, Device{User: user, ID: device, Address: address, Seen: s.Now()})
 	if err != nil {
 		return nil, err

@@ -104,15 +104,17 @@ func (c *Conn) Queued() int {
 }
 
 // WaitShort returns when at most most bytes wait to be sent; the error says that the connection or ctx ended first.
-// One goroutine at a time may wait.
 func (c *Conn) WaitShort(ctx context.Context, most int) error {
 	c.mu.Lock()
 	if c.closed || c.queued <= most {
 		defer c.mu.Unlock()
 		return c.ended()
 	}
-	wait := make(chan struct{})
-	c.drained, c.short = wait, most
+	if c.drained == nil {
+		c.drained, c.short = make(chan struct{}), most
+	}
+	c.short = min(c.short, most)
+	wait := c.drained
 	c.mu.Unlock()
 	select {
 	case <-wait:
@@ -364,7 +366,7 @@ func (c *Conn) close(end *closing) {
 	if write {
 		c.write()
 	}
-	go c.handler.Closed(end.reason)
+	c.server.run(func() { c.handler.Closed(end.reason) })
 }
 
 // abandon cuts the socket of a connection that does not end by itself.

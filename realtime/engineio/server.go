@@ -45,13 +45,14 @@ type Server struct {
 	wheel   *wheel
 	stop    chan struct{}
 	ping    *Frame
-	buffers bufferPool     // for reading
-	batches sync.Pool      // *[]byte, for writing
-	socks   sync.WaitGroup // goroutines that read WebSockets
+	buffers bufferPool // for reading
+	batches sync.Pool  // *[]byte, for writing
 
-	mu      sync.RWMutex // guards what follows
+	mu      sync.RWMutex // guards what follows; taken after Conn.mu
 	conns   map[string]*Conn
 	closing bool
+	running int           // goroutines of connections: those that read WebSockets, and calls of Handler.Closed
+	idle    chan struct{} // closed when none runs any more
 }
 
 // NewServer returns a server that runs until Shutdown.
@@ -70,6 +71,7 @@ func NewServer(cfg Config) *Server {
 		stop:  make(chan struct{}),
 		ping:  textPacket(packetPing, ""),
 		conns: make(map[string]*Conn),
+		idle:  make(chan struct{}),
 	}
 	go s.wheel.run(s.stop)
 	return s
@@ -105,19 +107,38 @@ func (s *Server) Shutdown(ctx context.Context) {
 	for _, c := range conns {
 		c.close(closeGoingAway("server shutting down"))
 	}
-	done := make(chan struct{})
-	go func() {
-		s.socks.Wait()
-		close(done)
-	}()
+	s.started(0)
 	select {
-	case <-done:
+	case <-s.idle:
 	case <-ctx.Done():
 		for _, c := range conns {
 			c.abandon()
 		}
 	}
 	close(s.stop)
+}
+
+// run starts a goroutine that Shutdown waits for.
+func (s *Server) run(f func()) {
+	s.started(1)
+	go func() {
+		defer s.started(-1)
+		f()
+	}()
+}
+
+func (s *Server) started(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running += n
+	if !s.closing || s.running > 0 {
+		return
+	}
+	select {
+	case <-s.idle:
+	default:
+		close(s.idle)
+	}
 }
 
 // The errors of the handshake, as every Engine.IO server answers them: {"code","message"} with status 400.
@@ -221,7 +242,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade boo
 		} else {
 			http.Error(w, "server shutting down", http.StatusServiceUnavailable)
 		}
-		go c.handler.Closed("server shutting down")
+		s.run(func() { c.handler.Closed("server shutting down") })
 		return
 	}
 	if sock == nil {
@@ -229,7 +250,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade boo
 		return
 	}
 	c.Flush()
-	s.socks.Go(func() { c.readWebSocket(sock) })
+	s.run(func() { c.readWebSocket(sock) })
 }
 
 func (s *Server) openPayload(sid string, canUpgrade bool) string {
@@ -246,16 +267,18 @@ func (s *Server) openPayload(sid string, canUpgrade bool) string {
 // add enters a session and starts its heartbeat; false when the server is shutting down.
 func (s *Server) add(c *Conn) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
+	open := !s.closing
+	if open {
+		s.conns[c.id] = c
 	}
-	s.conns[c.id] = c
-	c.pingedAt = s.wheel.now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.armBefore(c.pingedAt + int64(s.cfg.PingInterval))
-	return true
+	s.mu.Unlock()
+	if open {
+		c.mu.Lock() // never inside s.mu: a connection that closes takes them the other way round
+		c.pingedAt = s.wheel.now()
+		c.armBefore(c.pingedAt + int64(s.cfg.PingInterval))
+		c.mu.Unlock()
+	}
+	return open
 }
 
 func (s *Server) remove(c *Conn) {

@@ -207,7 +207,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	c.probe = sock
 	sock.conn.SetReadDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
-	c.server.socks.Go(func() {
+	c.server.run(func() {
 		if c.readProbe(sock) {
 			c.Flush()
 			c.readWebSocket(sock)

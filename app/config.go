@@ -1,0 +1,190 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/parley-chat/parley/auth"
+)
+
+// Config is everything that can be set. An empty environment is a working configuration.
+type Config struct {
+	Host           string
+	Port           int
+	DataDir        string
+	TmpDir         string
+	MongoURI       string
+	JWTSecret      string
+	PublicURL      string
+	Origins        []string
+	TrustedProxies []netip.Prefix
+	Trust          bool
+	RateLimits     bool
+	BcryptCost     int
+	LogLevel       slog.Level
+}
+
+// setting is one environment variable: --help, the README and the reading of it have this one source.
+type setting struct {
+	name, fallback, help string
+	read                 func(c *Config, value string) error
+}
+
+// settings returns the table of all settings, in the order of --help.
+func settings() []setting {
+	return []setting{
+		{"HOST", "", "address to listen on; empty for all", func(c *Config, v string) error {
+			c.Host = v
+			return nil
+		}},
+		{"PORT", "3000", "port to listen on; 0 for any free one", func(c *Config, v string) (err error) {
+			c.Port, err = number(v, 0, 65535)
+			return err
+		}},
+		{"DATA_DIR", "./data", "folder of what must last: the embedded engine, pictures, the made secret", func(c *Config, v string) error {
+			c.DataDir = v
+			return nil
+		}},
+		{"TMP_DIR", "./tmp", "folder of uploads on their way in; safe to empty at any time", func(c *Config, v string) error {
+			c.TmpDir = v
+			return nil
+		}},
+		{"MONGO_URI", "", "MongoDB to keep the data in, mongodb://…; empty for the embedded engine", func(c *Config, v string) error {
+			if v != "" && !strings.HasPrefix(v, "mongodb://") && !strings.HasPrefix(v, "mongodb+srv://") {
+				return errors.New("begins with mongodb:// or mongodb+srv://")
+			}
+			c.MongoURI = v
+			return nil
+		}},
+		{"REDIS_URL", "", "reserved for running several nodes, which this version does not do", func(c *Config, v string) error {
+			if v != "" {
+				return errors.New("several nodes are not supported yet; leave it empty")
+			}
+			return nil
+		}},
+		{"JWT_SECRET", "", "secret that signs tokens, 16 bytes or more; empty for one made once and kept in DATA_DIR", func(c *Config, v string) error {
+			c.JWTSecret = v
+			if v == "" {
+				return nil
+			}
+			return auth.CheckSecret(v)
+		}},
+		{"PUBLIC_URL", "", "where clients find this server, for links to pictures; empty for where each one asked", func(c *Config, v string) error {
+			c.PublicURL = v
+			if v == "" {
+				return nil
+			}
+			return webURL(v)
+		}},
+		{"CORS_ORIGINS", "*", "web pages that may call, as https://host,…; * for any", func(c *Config, v string) error {
+			if v == "*" || v == "" {
+				return nil
+			}
+			c.Origins = list(v)
+			for _, origin := range c.Origins {
+				if err := webURL(origin); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For is believed, as 10.0.0.0/8,…", func(c *Config, v string) error {
+			for _, item := range list(v) {
+				prefix, err := netip.ParsePrefix(item)
+				if addr, addrErr := netip.ParseAddr(item); addrErr == nil {
+					prefix, err = addr.Prefix(addr.BitLen())
+				}
+				if err != nil {
+					return fmt.Errorf("%q is neither an address nor a network", item)
+				}
+				c.TrustedProxies = append(c.TrustedProxies, prefix)
+			}
+			return nil
+		}},
+		{"SOCKET_AUTH", "required", "required: login needs a token; trust: a bare user id is believed, for front ends of 2020", func(c *Config, v string) error {
+			c.Trust = v == "trust"
+			return oneOf(v, "required", "trust")
+		}},
+		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
+			c.RateLimits = v == "on"
+			return oneOf(v, "on", "off")
+		}},
+		{"BCRYPT_COST", "10", "work per password, each step twice the one before", func(c *Config, v string) (err error) {
+			c.BcryptCost, err = number(v, bcrypt.MinCost, 20)
+			return err
+		}},
+		{"LOG_LEVEL", "info", "debug, info, warn or error", func(c *Config, v string) error {
+			if err := oneOf(v, "debug", "info", "warn", "error"); err != nil {
+				return err
+			}
+			return c.LogLevel.UnmarshalText([]byte(v))
+		}},
+	}
+}
+
+// Load reads the settings. An error names the variable and what it may be, and never its value: it may be a secret.
+func Load(getenv func(string) string) (Config, error) {
+	var c Config
+	for _, s := range settings() {
+		value := getenv(s.name)
+		if value == "" {
+			value = s.fallback
+		}
+		if err := s.read(&c, value); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return c, nil
+}
+
+// help prints the settings with their defaults.
+func help(w io.Writer) {
+	fmt.Fprint(w, "parley: a realtime chat server that speaks Socket.IO\n\nusage: parley [--help | --version]\n\n"+
+		"Settings come from the environment; all are optional:\n\n")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range settings() {
+		fallback := s.fallback
+		if fallback == "" {
+			fallback = "-"
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.name, fallback, s.help)
+	}
+	table.Flush()
+}
+
+func number(v string, least, most int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("a number from %d to %d", least, most)
+	}
+	return n, nil
+}
+
+func oneOf(v string, choices ...string) error {
+	if !slices.Contains(choices, v) {
+		return errors.New(strings.Join(choices, ", "))
+	}
+	return nil
+}
+
+func list(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func webURL(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("begins with http:// or https:// and names a host")
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/realtime/rawjson"
+	"github.com/parley-chat/parley/realtime/socketio"
+)
+
+func loginEvents() map[string]event {
+	return map[string]event{
+		"login": {anyone, (*session).login},
+	}
+}
+
+const howToLogIn = "log in first: connect with {auth: {token}}, or emit login with {token}; POST /login gives a token"
+
+// unnamedDevice stands for the device of a client that brings neither a device name nor a token.
+const unnamedDevice chat.DeviceID = "unnamed"
+
+// Connect implements socketio.Namespace. A client may come without a token, but not with a bad one.
+func (d *Server) Connect(socket *socketio.Socket, auth []byte) (socketio.Handler, error) {
+	h := *socket.Handshake().(*handshake)
+	var given struct {
+		Token  string `json:"token"`
+		Device string `json:"device"`
+	}
+	if auth != nil {
+		if err := json.Unmarshal(auth, &given); err != nil {
+			return nil, refusal(chat.Errorf(chat.Invalid, "auth: token and device are strings"))
+		}
+	}
+	if given.Token != "" {
+		h.token = given.Token
+	}
+	s := newSession(d, socket)
+	if s.device = chat.DeviceID(given.Device); s.device == "" {
+		s.device = chat.DeviceID(h.device)
+	}
+	if h.token == "" {
+		return s, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
+	defer cancel()
+	user, device, err := d.authenticate(ctx, h.token)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	s.user = user
+	if s.device == "" {
+		s.device = device
+	}
+	d.hub.add(user, s)
+	return s, nil
+}
+
+// refusal is an error as the client's connect_error has it.
+func refusal(err error) *socketio.ConnectError {
+	f := failureOf(chat.AsError(err))
+	return &socketio.ConnectError{Message: f.Message, Data: f}
+}
+
+// authenticate accepts a token with or without the scheme that HTTP puts before it.
+func (d *Server) authenticate(ctx context.Context, token string) (chat.UserID, chat.DeviceID, error) {
+	const scheme = "Bearer "
+	if len(token) > len(scheme) && token[:len(scheme)] == scheme {
+		token = token[len(scheme):]
+	}
+	account, claims, err := d.cfg.Accounts.Authenticate(ctx, token)
+	return account.ID, claims.Device, err
+}
+
+// loginRequest is the argument of `login`: a bare user id, or an object, or nothing when the handshake said it all.
+type loginRequest struct {
+	UserID string `json:"userid"`
+	Token  string `json:"token"`
+	Device string `json:"device"`
+}
+
+func readLogin(args [][]byte) (r loginRequest, err error) {
+	if len(args) == 0 || string(args[0]) == "null" {
+		return r, nil
+	}
+	if id, ok := rawjson.String(args[0]); ok {
+		return loginRequest{UserID: id}, nil
+	}
+	if len(args) > 1 || args[0][0] != '{' || json.Unmarshal(args[0], &r) != nil {
+		return r, chat.Errorf(chat.Invalid, "login takes a user id or {userid, token, device}")
+	}
+	return r, nil
+}
+
+// loginReply is the event `login` and, with ok, its ack.
+type loginReply struct {
+	Message string        `json:"message"`
+	ID      string        `json:"id"`
+	UserID  chat.UserID   `json:"userId"`
+	Device  chat.DeviceID `json:"device"`
+}
+
+// login proves who the socket is and starts delivery, oldest first.
+func (s *session) login(e *socketio.Event) {
+	to := answerOf(e)
+	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
+	defer cancel()
+	request, err := readLogin(e.Args)
+	if err != nil {
+		s.refuse(to, err)
+		return
+	}
+	user, device, err := s.identify(ctx, request)
+	if err != nil {
+		switch chat.CodeOf(err) {
+		case chat.Unauthenticated, chat.Forbidden:
+			s.emit("unauthorized", failureOf(chat.AsError(err)))
+			if to.ack < 0 {
+				return // `unauthorized` says it all
+			}
+		}
+		s.refuse(to, err)
+		return
+	}
+	if err := s.start(ctx, to, user, device); err != nil {
+		s.refuse(to, err)
+	}
+}
+
+// identify tells whose socket this is.
+func (s *session) identify(ctx context.Context, r loginRequest) (user chat.UserID, device chat.DeviceID, err error) {
+	s.mu.Lock()
+	user, device = s.user, s.device
+	s.mu.Unlock()
+	switch {
+	case r.Token != "":
+		var issued chat.DeviceID
+		former := user
+		if user, issued, err = s.door.authenticate(ctx, r.Token); err != nil {
+			return "", "", err
+		}
+		if device == "" || former != "" && former != user {
+			device = issued
+		}
+	case s.door.cfg.Trust && r.UserID != "":
+		if user, err = s.trust(ctx, chat.UserID(r.UserID)); err != nil {
+			return "", "", err
+		}
+	case user == "":
+		return "", "", chat.Errorf(chat.Unauthenticated, howToLogIn)
+	}
+	if r.UserID != "" && chat.UserID(r.UserID) != user {
+		return "", "", chat.Errorf(chat.Forbidden, "userid: not the token's user")
+	}
+	if r.Device != "" {
+		device = chat.DeviceID(r.Device)
+	}
+	if device == "" {
+		device = unnamedDevice
+	}
+	return user, device, nil
+}
+
+// trust believes a bare user id, if there is such a user.
+func (s *session) trust(ctx context.Context, id chat.UserID) (chat.UserID, error) {
+	account, err := s.door.cfg.Accounts.Store.Account(ctx, id)
+	if chat.CodeOf(err) == chat.NotFound {
+		return "", chat.Errorf(chat.Unauthenticated, "userid: no such user")
+	}
+	return account.ID, err
+}
+
+// start makes the session that of a device, and sends what the device has not got. A second login of the same device
+// is answered and changes nothing.
+func (s *session) start(ctx context.Context, to answerTo, user chat.UserID, device chat.DeviceID) error {
+	reply := loginReply{Message: "登录成功", ID: s.socket.ID(), UserID: user, Device: device}
+	s.mu.Lock()
+	formerUser, wasIn := s.user, s.phase != idle
+	same := wasIn && s.user == user && s.device == device
+	s.mu.Unlock()
+	if same {
+		s.emit("login", reply)
+		s.answer(to, reply)
+		return nil
+	}
+	cursors, err := s.door.cfg.Devices.Login(ctx, user, device, s.socket.Handshake().(*handshake).address)
+	if err != nil {
+		return err
+	}
+	if wasIn || formerUser != user {
+		s.door.leave(s, formerUser, wasIn)
+	}
+	if err := s.door.cfg.Registry.Enter(ctx, user, device, chat.SocketID(s.socket.ID())); err != nil {
+		return err
+	}
+	s.door.hub.add(user, s)
+	s.mu.Lock()
+	if s.phase == over { // it left while this was under way
+		s.mu.Unlock()
+		s.door.leave(s, user, true)
+		return nil
+	}
+	s.user, s.device, s.phase, s.loggedIn = user, device, replaying, s.door.cfg.Now()
+	s.generation++
+	s.forget()
+	s.mu.Unlock()
+
+	// From here on nothing that is committed passes unnoticed. What was committed before is in the engine.
+	behind, err := s.door.cfg.Messages.Behind(ctx, user, cursors)
+	if err != nil {
+		s.mu.Lock()
+		s.phase = idle
+		s.mu.Unlock()
+		s.door.cfg.Registry.Leave(ctx, user, chat.SocketID(s.socket.ID()))
+		return err
+	}
+	s.emit("login", reply)
+	s.answer(to, reply)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.phase != replaying:
+	case len(behind) == 0 && len(s.missed) == 0:
+		s.phase = live
+	default:
+		for conv, seq := range s.missed {
+			if _, known := behind[conv]; !known {
+				behind[conv] = seq
+			}
+		}
+		s.missed = nil
+		s.replay(behind)
+	}
+	return nil
+}

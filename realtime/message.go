@@ -1,0 +1,205 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/rawjson"
+	"github.com/parley-chat/parley/realtime/socketio"
+)
+
+func messageEvents() map[string]event {
+	return map[string]event{
+		"chat":           {known, (*session).chat},
+		"message:since":  {known, rule(messagesSince)},
+		"message:before": {known, rule(messagesBefore)},
+	}
+}
+
+// submission is the origin of a message on its way: where the answer goes.
+type submission struct {
+	session *session
+	to      answerTo
+}
+
+// chat takes a message. It is answered when the message is stored, by settle. This is the hot path: the request is
+// read field by field, and what is passed on is copied once.
+func (s *session) chat(e *socketio.Event) {
+	to := answerOf(e)
+	draft, err := readChat(e, s.userID())
+	to.ref = draft.Ref
+	if err != nil {
+		s.refuse(to, err)
+		return
+	}
+	draft.Sender, draft.Device = s.begin()
+	if err := s.door.cfg.Messages.Submit(context.Background(), draft, &submission{s, to}); err != nil {
+		s.end(nil)
+		s.refuse(to, err)
+	}
+}
+
+// readChat reads `chat {form_id, toUserid, room, data | message, time, type, ref}`. On an error the draft holds the ref,
+// if it was readable.
+func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
+	if len(e.Args) != 1 || e.Args[0][0] != '{' {
+		return d, chat.Errorf(chat.Invalid, "chat takes one object: {form_id, toUserid, message}")
+	}
+	var (
+		from, to, room    string
+		data, message     []byte
+		malformed, binary bool
+	)
+	text := func(value []byte) string {
+		if string(value) == "null" {
+			return ""
+		}
+		s, ok := rawjson.String(value)
+		malformed = malformed || !ok
+		return s
+	}
+	err = rawjson.Fields(e.Args[0], func(name, value []byte) error {
+		switch string(name) {
+		case "form_id":
+			from = text(value)
+		case "toUserid":
+			to = text(value)
+		case "room":
+			room = text(value)
+		case "ref":
+			d.Ref = text(value)
+		case "type":
+			d.Type = text(value)
+		case "time":
+			if string(value) != "null" {
+				d.Time = append([]byte(nil), value...)
+			}
+		case "data":
+			data = value
+		case "message":
+			message = value
+		}
+		return nil
+	})
+	binary = len(e.Attachments) > 0
+	switch {
+	case err != nil || malformed:
+		return d, chat.Errorf(chat.Invalid, "form_id, toUserid, room, ref and type are strings")
+	case from != "" && chat.UserID(from) != user:
+		return d, chat.Errorf(chat.Forbidden, "form_id: not the logged-in user")
+	case binary:
+		return d, chat.Errorf(chat.Invalid, "message: binary content is not taken; send text or JSON")
+	}
+	if data == nil || string(data) == "null" {
+		data = message // the README of the Node server says message, its code says data
+	}
+	d.To, d.Room = chat.UserID(to), chat.RoomID(room)
+	d.Body = append([]byte(nil), data...)
+	return d, nil
+}
+
+// page is the answer to a question for messages.
+type page struct {
+	Messages []json.RawMessage `json:"messages"`
+	More     bool              `json:"more"`
+}
+
+func newPage(messages []chat.Message, more bool) page {
+	p := page{Messages: make([]json.RawMessage, len(messages)), More: more}
+	for i := range messages {
+		p.Messages[i] = appendMessage(nil, &messages[i], false)
+	}
+	return p
+}
+
+type sinceRequest struct {
+	Conv  chat.ConvID `json:"conv"`
+	After uint64      `json:"after"`
+	Limit int         `json:"limit"`
+}
+
+func messagesSince(ctx context.Context, s *session, r sinceRequest) (page, error) {
+	messages, more, err := s.door.cfg.Messages.Since(ctx, s.userID(), r.Conv, r.After, r.Limit)
+	return newPage(messages, more), err
+}
+
+type beforeRequest struct {
+	Conv   chat.ConvID `json:"conv"`
+	With   chat.UserID `json:"with"`
+	Room   chat.RoomID `json:"room"`
+	Before uint64      `json:"before"`
+	Limit  int         `json:"limit"`
+}
+
+func messagesBefore(ctx context.Context, s *session, r beforeRequest) (page, error) {
+	switch {
+	case r.Conv != "":
+	case r.Room != "":
+		r.Conv = chat.RoomConv(r.Room)
+	default:
+		r.Conv = chat.DirectConv(s.userID(), r.With)
+	}
+	messages, more, err := s.door.cfg.Messages.Before(ctx, s.userID(), r.Conv, r.Before, r.Limit)
+	return newPage(messages, more), err
+}
+
+// messageFrame makes the event that carries a message. offline marks one that was sent while the receiver was away.
+func messageFrame(event string, m *chat.Message, offline bool) *engineio.Frame {
+	return socketio.EventFrame("/", event, appendMessage(make([]byte, 0, 320+len(m.Body)), m, offline))
+}
+
+func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
+	b = append(b, `{"f_id":"`...) // ids are hex digits, '|' and ':': nothing to escape
+	b = append(b, m.Sender...)
+	b = append(b, `","time":`...)
+	if m.Time != nil {
+		b = append(b, m.Time...)
+	} else {
+		b = strconv.AppendInt(b, m.At.UnixMilli(), 10)
+	}
+	b = append(b, `,"message":`...)
+	b = append(b, m.Body...)
+	b = append(b, ',')
+	b = appendPlace(b, m)
+	b = append(b, `,"type":`...)
+	b = rawjson.AppendString(b, m.Type)
+	if m.Ref != "" {
+		b = append(b, `,"ref":`...)
+		b = rawjson.AppendString(b, m.Ref)
+	}
+	if m.Room != "" {
+		b = append(b, `,"room":"`...)
+		b = append(b, m.Room...)
+	} else {
+		b = append(b, `,"to":"`...)
+		b = append(b, m.To...)
+	}
+	b = append(b, '"')
+	if offline {
+		b = append(b, `,"offline":true`...)
+	}
+	return append(b, '}')
+}
+
+// appendPlace appends the members id, conv, seq and at.
+func appendPlace(b []byte, m *chat.Message) []byte {
+	b = append(b, `"id":"`...)
+	b = append(b, m.Conv...)
+	b = append(b, '/')
+	b = strconv.AppendUint(b, m.Seq, 10)
+	b = append(b, `","conv":"`...)
+	b = append(b, m.Conv...)
+	b = append(b, `","seq":`...)
+	b = strconv.AppendUint(b, m.Seq, 10)
+	b = append(b, `,"at":`...)
+	return strconv.AppendInt(b, m.At.UnixMilli(), 10)
+}
+
+// storedFrame makes the ack of a stored message.
+func storedFrame(ack int64, m *chat.Message) *engineio.Frame {
+	b := append(make([]byte, 0, 192), `{"ok":true,`...)
+	return socketio.AckFrame("/", ack, append(appendPlace(b, m), '}'))
+}

@@ -1,0 +1,152 @@
+package realtime
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/limit"
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/socketio"
+)
+
+// Config is what the door stands on. All of it is needed but for what says otherwise.
+type Config struct {
+	Accounts *chat.Accounts
+	Messages *chat.Messages
+	Devices  *chat.Devices
+	Cursors  *chat.Cursors
+	Registry *chat.Registry
+	Now      func() time.Time
+	Log      *slog.Logger
+
+	// Trust believes a bare user id in `login`, as the Node server of 2020 did.
+	Trust bool
+	// Events and Bytes pace each socket; a zero Bucket lets everything pass.
+	Events, Bytes limit.Bucket
+	// Engine sets timers and bounds; its zero value takes the defaults.
+	Engine engineio.Config
+}
+
+// Server is the door: an http.Handler for /socket.io/, and a chat.Door.
+type Server struct {
+	cfg     Config
+	sio     *socketio.Server
+	events  map[string]event
+	hub     hub
+	replays chan struct{} // a place for each session that reads its backlog from the engine
+	batches sync.Pool     // *[]*engineio.Conn
+}
+
+// maxReplays bounds how many sessions read their backlog at once, so that a thousand that come back together do not
+// starve those who are there.
+const maxReplays = 64
+
+// New returns the door. It serves until Shutdown.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg, hub: newHub(), events: eventTable(), replays: make(chan struct{}, maxReplays)}
+	s.sio = socketio.NewServer(socketio.Config{
+		Engine:     cfg.Engine,
+		Namespaces: map[string]socketio.Namespace{"/": s},
+		Handshake:  func(r *http.Request) any { return readHandshake(r) },
+	})
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.sio.ServeHTTP(w, r) }
+
+// Connections returns how many clients are connected.
+func (s *Server) Connections() int { return s.sio.Len() }
+
+// Shutdown sends what is queued, tells every client to come back later, and waits for them until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) { s.sio.Shutdown(ctx) }
+
+// handshake is what is kept of a connection's first request.
+type handshake struct {
+	token, device, address string
+}
+
+// readHandshake finds a token where clients put it: the query (2.x clients) or the Authorization header. The auth
+// object of later clients comes with CONNECT.
+func readHandshake(r *http.Request) *handshake {
+	query := r.URL.Query()
+	h := &handshake{token: query.Get("token"), device: query.Get("device"), address: r.RemoteAddr}
+	if h.token == "" {
+		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+			h.token = token
+		}
+	}
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		h.address = host
+	}
+	// The strings are parts of the request, which would stay in memory with them.
+	h.token, h.device, h.address = strings.Clone(h.token), strings.Clone(h.device), strings.Clone(h.address)
+	return h
+}
+
+// Deliver implements chat.Door: acks to those who sent, messages to those who are to hear, each connection written to
+// once.
+func (s *Server) Deliver(batch []chat.Outcome) {
+	dirty := s.takeBatch()
+	for i := range batch {
+		o := &batch[i]
+		sub, _ := o.Origin.(*submission)
+		var sender *session
+		if sub != nil {
+			sender = sub.session
+			if sender.settle(o, sub) {
+				*dirty = append(*dirty, sender.conn)
+			}
+		}
+		if o.Err != nil || o.Repeat {
+			continue
+		}
+		m := &o.Message
+		if m.To != m.Sender {
+			s.fanOut(m, "newMessage", m.To, sender, dirty)
+		}
+		s.fanOut(m, "sentMessage", m.Sender, sender, dirty)
+	}
+	for _, conn := range *dirty {
+		conn.Flush()
+	}
+	clear(*dirty)
+	s.batches.Put(dirty)
+}
+
+// fanOut queues a message, encoded once, for every session of a user but one.
+func (s *Server) fanOut(m *chat.Message, event string, user chat.UserID, except *session, dirty *[]*engineio.Conn) {
+	var frame *engineio.Frame
+	for _, to := range s.hub.of(user) {
+		if to == except {
+			continue
+		}
+		if frame == nil {
+			frame = messageFrame(event, m, false)
+		}
+		if to.deliver(m, frame) {
+			*dirty = append(*dirty, to.conn)
+		}
+	}
+}
+
+func (s *Server) takeBatch() *[]*engineio.Conn {
+	if b, ok := s.batches.Get().(*[]*engineio.Conn); ok {
+		*b = (*b)[:0]
+		return b
+	}
+	return new([]*engineio.Conn)
+}
+
+// Revoke ends every session of a user whose tokens died. Its clients do not come back by themselves.
+func (s *Server) Revoke(user chat.UserID) {
+	for _, session := range s.hub.of(user) {
+		session.kick("the password was changed: log in again")
+	}
+}

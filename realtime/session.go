@@ -1,0 +1,286 @@
+package realtime
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/limit"
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/socketio"
+)
+
+// session is one socket of the chat namespace: who it is, and what it has been sent.
+type session struct {
+	door   *Server
+	socket *socketio.Socket
+	conn   *engineio.Conn
+
+	// Touched by Event alone, which is called one at a time.
+	events, bytes limit.Bucket
+	refusedInARow int
+
+	mu         sync.Mutex  // guards what follows; taken before the connection's
+	user       chat.UserID // "" until proven
+	device     chat.DeviceID
+	phase      phase
+	generation int                    // logins so far: a replay of a former one stops
+	loggedIn   time.Time              // messages older than this were sent while she was away
+	settled    sync.Cond              // inFlight fell, or the session ended
+	inFlight   int                    // submitted messages whose end is not known
+	convs      map[chat.ConvID]*track // conversations that this session has heard of since login
+	missed     map[chat.ConvID]uint64 // while replaying: what went by, as the number to go on from
+	own        map[place]struct{}     // while replaying: messages that this session sent
+	unproven   []*track               // sent since proving was asked for
+	proving    map[chat.ConvID]uint64 // received by the device as soon as the pong comes
+	provingAt  uint32                 // the ping's index
+}
+
+// phase is where a session is between its login and its end.
+type phase int8
+
+const (
+	idle      phase = iota // not logged in: nothing is delivered
+	replaying              // the backlog is on its way; what is live waits in the engine
+	live
+	over
+)
+
+// track is how far a conversation has been put on the wire of one session.
+type track struct {
+	conv  chat.ConvID
+	sent  uint64 // the highest number; 0 when nothing was sent since login
+	dirty bool   // in unproven
+}
+
+// place names a message.
+type place struct {
+	conv chat.ConvID
+	seq  uint64
+}
+
+const (
+	// maxInFlight bounds the submitted messages of a session whose end is not known; past it the socket is not read.
+	maxInFlight = 512
+	// maxLive is how many bytes may wait for a session before it is no longer sent what is live: it then reads from
+	// the engine at its own pace, like one who was away.
+	maxLive = 256 << 10
+	// proofGap is the shortest time between two pings that prove receipt.
+	proofGap = 200 * time.Millisecond
+)
+
+func newSession(door *Server, socket *socketio.Socket) *session {
+	s := &session{door: door, socket: socket, conn: socket.Conn(), events: door.cfg.Events, bytes: door.cfg.Bytes}
+	s.settled.L = &s.mu
+	return s
+}
+
+func (s *session) userID() chat.UserID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.user
+}
+
+// begin counts a message on its way, and says who sends it. While too many are on their way it waits: the socket is
+// not read meanwhile, which is the back-pressure that the client feels.
+func (s *session) begin() (chat.UserID, chat.DeviceID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.inFlight >= maxInFlight && s.phase != over {
+		s.settled.Wait()
+	}
+	s.inFlight++
+	return s.user, s.device
+}
+
+// end counts a message whose end is known; stored is nil when it was not stored now.
+func (s *session) end(stored *chat.Message) (flush bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	s.settled.Broadcast()
+	if stored == nil || stored.Device != s.device || stored.Sender != s.user {
+		return false // or sent before this socket changed hands
+	}
+	switch s.phase {
+	case replaying:
+		if s.own == nil {
+			s.own = make(map[place]struct{})
+		}
+		s.own[place{stored.Conv, stored.Seq}] = struct{}{}
+		s.miss(stored)
+	case live:
+		if t := s.track(stored.Conv); t.follows(stored.Seq) {
+			s.mark(t, stored.Seq)
+			return s.prove()
+		} else if stored.Seq > t.sent {
+			s.own = map[place]struct{}{{stored.Conv, stored.Seq}: {}}
+			s.replay(map[chat.ConvID]uint64{stored.Conv: t.sent})
+		}
+	}
+	return false
+}
+
+// settle answers the sender of a message.
+func (s *session) settle(o *chat.Outcome, sub *submission) (flush bool) {
+	stored := &o.Message
+	switch {
+	case o.Err != nil:
+		flush = s.refuse(sub.to, o.Err)
+		stored = nil
+	case sub.to.ack >= 0:
+		flush = s.conn.Enqueue(storedFrame(sub.to.ack, stored))
+	}
+	if o.Repeat {
+		stored = nil
+	}
+	return s.end(stored) || flush
+}
+
+// deliver queues a live message. What would open a gap, or comes while much is waiting, is left to a replay.
+func (s *session) deliver(m *chat.Message, frame *engineio.Frame) (flush bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.phase {
+	case replaying:
+		s.miss(m)
+	case live:
+		t := s.track(m.Conv)
+		switch {
+		case m.Seq <= t.sent:
+		case !t.follows(m.Seq):
+			s.replay(map[chat.ConvID]uint64{m.Conv: t.sent})
+		case s.conn.Queued() > maxLive:
+			s.replay(map[chat.ConvID]uint64{m.Conv: m.Seq - 1})
+		default:
+			flush = s.conn.Enqueue(frame)
+			s.mark(t, m.Seq)
+			flush = s.prove() || flush
+		}
+	}
+	return flush
+}
+
+// miss notes, while replaying, a message that the replay has to come back for.
+func (s *session) miss(m *chat.Message) {
+	if s.missed == nil {
+		s.missed = make(map[chat.ConvID]uint64)
+	}
+	if _, noted := s.missed[m.Conv]; !noted {
+		s.missed[m.Conv] = m.Seq - 1
+	}
+}
+
+func (s *session) track(conv chat.ConvID) *track {
+	t := s.convs[conv]
+	if t == nil {
+		if s.convs == nil {
+			s.convs = make(map[chat.ConvID]*track)
+		}
+		t = &track{conv: conv}
+		s.convs[conv] = t
+	}
+	return t
+}
+
+// follows tells whether a number may be sent next. After login the device has all that came before the first one.
+func (t *track) follows(seq uint64) bool { return t.sent == 0 || seq == t.sent+1 }
+
+// mark notes that a number is on the wire, and that nothing proves yet that it arrived.
+func (s *session) mark(t *track, seq uint64) {
+	t.sent = seq
+	if !t.dirty {
+		t.dirty = true
+		s.unproven = append(s.unproven, t)
+	}
+}
+
+// prove asks for proof that what was sent has arrived, unless an answer is due or was a moment ago.
+func (s *session) prove() (flush bool) {
+	if len(s.unproven) == 0 || s.proving != nil {
+		return false
+	}
+	index, ok := s.conn.Ping(proofGap)
+	if !ok {
+		return false
+	}
+	s.provingAt = index
+	s.proving = make(map[chat.ConvID]uint64, len(s.unproven))
+	for i, t := range s.unproven {
+		s.proving[t.conv], t.dirty = t.sent, false
+		s.unproven[i] = nil
+	}
+	s.unproven = s.unproven[:0]
+	return true
+}
+
+// Pong implements socketio.Handler: all that was queued before the ping has arrived.
+func (s *session) Pong(index uint32) {
+	s.mu.Lock()
+	if s.proving == nil || index < s.provingAt {
+		s.mu.Unlock()
+		return
+	}
+	user, device, arrived := s.user, s.device, s.proving
+	s.proving = nil
+	flush := s.prove()
+	s.mu.Unlock()
+	s.door.cfg.Cursors.Advance(user, device, arrived)
+	if flush {
+		s.conn.Flush()
+	}
+}
+
+// Tick implements socketio.Handler.
+func (s *session) Tick() {
+	s.mu.Lock()
+	flush := s.prove()
+	s.mu.Unlock()
+	if flush {
+		s.conn.Flush()
+	}
+}
+
+// Disconnected implements socketio.Handler.
+func (s *session) Disconnected(reason string) {
+	s.mu.Lock()
+	user := s.user
+	wasIn := s.phase != idle
+	s.phase = over
+	s.forget()
+	s.settled.Broadcast()
+	s.mu.Unlock()
+	s.door.leave(s, user, wasIn)
+	s.door.cfg.Log.Debug("socket left", "socket", s.socket.ID(), "user", user, "reason", reason)
+}
+
+// forget drops what was known of the conversations.
+func (s *session) forget() {
+	s.convs, s.missed, s.own, s.unproven, s.proving = nil, nil, nil, nil, nil
+}
+
+// leave takes a session out of the hub and, if it had logged in, out of the registry.
+func (d *Server) leave(s *session, user chat.UserID, wasIn bool) {
+	if user == "" {
+		return
+	}
+	d.hub.remove(user, s)
+	if wasIn {
+		ctx, cancel := context.WithTimeout(context.Background(), eventTime)
+		defer cancel()
+		d.cfg.Registry.Leave(ctx, user, chat.SocketID(s.socket.ID()))
+	}
+}
+
+// kick tells the client why and takes it out of the namespace; it does not come back by itself.
+func (s *session) kick(reason string) {
+	s.emit("kicked", struct {
+		Reason string `json:"reason"`
+	}{reason})
+	s.socket.Disconnect(reason)
+	s.conn.CloseAfter(kickWait, reason)
+}
+
+// kickWait is how long a kicked client may keep its connection, to hang up by itself.
+const kickWait = 5 * time.Second
