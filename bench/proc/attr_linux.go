@@ -2,7 +2,7 @@ package proc
 
 import "syscall"
 
-// dieWithParent has the kernel kill the process when its parent dies, also by a crash or a test's timeout.
-func dieWithParent() *syscall.SysProcAttr {
+// DieWithParent has the kernel kill the process when its parent dies, also by a crash or a test's timeout.
+func DieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,5 +4,5 @@ package proc
 
 import "syscall"
 
-// dieWithParent has no equal outside Linux: there a killed parent leaves its children behind.
-func dieWithParent() *syscall.SysProcAttr { return nil }
+// DieWithParent has no equal outside Linux: there a killed parent leaves its children behind.
+func DieWithParent() *syscall.SysProcAttr { return nil }

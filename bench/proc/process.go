@@ -31,7 +31,7 @@ var serverURL = regexp.MustCompile(`http://[^\s/"']+:\d+`)
 func Start(cmd *exec.Cmd, wait time.Duration) (*Process, error) {
 	p := &Process{cmd: cmd, stderr: &tail{}, exited: make(chan struct{})}
 	cmd.Stderr = p.stderr
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = DieWithParent()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
