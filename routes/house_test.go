@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,9 @@ import (
 	"github.com/parley-chat/parley/auth"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/limit"
+	"github.com/parley-chat/parley/media"
 	"github.com/parley-chat/parley/routes"
+	"github.com/parley-chat/parley/store/embedded"
 )
 
 // house is the door on a real server with the real rules behind it.
@@ -32,14 +35,26 @@ type house struct {
 // open opens the door; change may alter what it stands on.
 func open(t *testing.T, change ...func(*routes.Config)) *house {
 	t.Helper()
-	store := newStore(t)
+	store, err := embedded.OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	passwords, err := auth.NewPasswords(4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	book := &logBook{}
 	log := slog.New(slog.NewJSONHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	files := newFiles(t)
+	dir := t.TempDir()
+	files, err := media.Open(filepath.Join(dir, "img"), filepath.Join(dir, "tmp"), log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := routes.Config{
 		Accounts: &chat.Accounts{
 			Store:     store,

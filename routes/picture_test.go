@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/routes"
@@ -206,6 +207,7 @@ func TestOneWhoAsksFirstNeedNotSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	fmt.Fprint(conn, "POST /updateImg HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer old\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || res.StatusCode != http.StatusUnauthorized {

@@ -31,8 +31,11 @@ func boundBody(c echo.Context, most int64) {
 	if most == 0 {
 		most = maxBody
 	}
+	// A copy, for net/http looks at its own request's body to tell whether the client still waits for "100 Continue".
+	r := c.Request().WithContext(c.Request().Context())
 	// Echo's writer hides what net/http needs to close the connection afterwards.
-	c.Request().Body = http.MaxBytesReader(c.Response().Writer, c.Request().Body, most)
+	r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, most)
+	c.SetRequest(r)
 }
 
 // linger reads and drops what nobody wanted of a body. A client that is still sending when the connection closes may
