@@ -189,8 +189,8 @@ func (c *Conn) CloseAfter(wait time.Duration, reason string) {
 
 // armBefore makes sure that tick runs at due or earlier.
 func (c *Conn) armBefore(due int64) {
-	if !c.closed && (c.timer.slot == 0 || due < c.timer.due) {
-		c.server.wheel.arm(&c.timer, due)
+	if !c.closed {
+		c.server.wheel.armBefore(&c.timer, due)
 	}
 }
 
