@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 )
 
 // PictureFiles keeps pictures as files.
@@ -21,12 +22,20 @@ type Pictures struct {
 	Files    PictureFiles
 	Accounts AccountStore
 	Log      *slog.Logger
+
+	uploading sync.Map // UserID: those whose upload is under way
 }
 
 // SetAvatar gives a user a new picture and removes the one she had, by the server's own record.
 //
-// Errors: Invalid when r is no image, TooLarge.
+// Errors: Invalid when r is no image, TooLarge, Conflict while another upload of the same user is under way.
 func (s *Pictures) SetAvatar(ctx context.Context, user UserID, r io.Reader) (name string, err error) {
+	// One at a time: of two, the one could remove as former the very file that the other has just saved again. It
+	// also keeps one user from holding all the room for decoding.
+	if _, busy := s.uploading.LoadOrStore(user, true); busy {
+		return "", Errorf(Conflict, "another upload of yours is under way")
+	}
+	defer s.uploading.Delete(user)
 	name, err = s.Files.SaveAvatar(ctx, user, r)
 	if err != nil {
 		return "", err

@@ -63,11 +63,10 @@ func (c *Conn) Transport() string {
 	return "websocket"
 }
 
-// Send queues frames, one behind the other with nothing between, and sends them.
+// Send queues frames, one behind the other with nothing between, and sends them with all that was queued before.
 func (c *Conn) Send(frames ...*Frame) {
-	if c.Enqueue(frames...) {
-		c.Flush()
-	}
+	c.Enqueue(frames...)
+	c.Flush()
 }
 
 // Enqueue queues frames, one behind the other with nothing between. It returns true when the caller has to call Flush
