@@ -47,7 +47,7 @@ func TestBadBodies(t *testing.T) {
 		{"/login", `[]`, 400},
 		{"/login", `{"username":{"$gt":""},"password":{"$gt":""}}`, 400},
 		{"/Addfriends", `[]`, 400},
-		{"/Addfriends", `{"userID":"../../etc/passwd"}`, 404},
+		{"/Addfriends", `{"userID":"../../etc/passwd"}`, 400},
 		{"/updateImg", `[]`, 400},
 	} {
 		status, answer := s.post(c.path, ann.token, c.body)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	_ "github.com/parley-chat/parley/app" // so that go test does not call an outcome cached when the server has changed
 	"github.com/parley-chat/parley/bench/proc"
 )
 

@@ -111,13 +111,12 @@ export class Person {
     assert.equal(engine.transport.name, last);
   }
 
-  // settle returns once the server knows that all heard so far has come. By the protocol that is: over WebSocket, an
-  // answered heartbeat that came after it; over polling, the poll after the one that brought it. Two questions make
-  // two polls, and the first of them is behind the heartbeat's answer.
+  // settle returns once the server knows that all heard so far has come: a heartbeat came after it and was answered.
+  // The question is behind that answer on the wire, so its ack says that the answer has arrived.
   async settle(conv) {
     await this.travelled();
-    if (this.transports.at(-1) === "websocket") await this.until(() => this.pinged);
-    for (let i = 0; i < 2; i++) await this.ask("message:since", { conv, after: 0, limit: 1 });
+    await this.until(() => this.pinged);
+    await this.ask("message:since", { conv, after: 0, limit: 1 });
   }
 
   leave() {
