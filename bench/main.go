@@ -111,8 +111,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func measure(ctx context.Context, scenario, name, dir string, o options) (result, error) {
 	p := &peer{name: name, dir: dir}
 	defer p.stop()
+	scene := converse
 	if scenario == "idle" {
-		return idle(ctx, p, o)
+		scene = idle
 	}
-	return converse(ctx, p, o)
+	r, err := scene(ctx, p, o)
+	if err != nil && p.process != nil {
+		err = fmt.Errorf("%w\n%s", err, p.process.Stderr())
+	}
+	return r, err
 }

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,8 +64,9 @@ func TestBadBodies(t *testing.T) {
 // A client that does not clean paths finds nothing outside the pictures.
 func TestPathsDoNotClimb(t *testing.T) {
 	dir := t.TempDir()
-	s := start(t, dir, "JWT_SECRET=the secret that nobody may read")
-	if err := os.WriteFile(filepath.Join(dir, "data", "canary"), []byte("canary"), 0o600); err != nil {
+	s := start(t, dir)
+	const secret = "nobody may read this"
+	if err := os.WriteFile(filepath.Join(dir, "data", "canary"), []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
@@ -73,10 +75,11 @@ func TestPathsDoNotClimb(t *testing.T) {
 		"/mongo/img/..%252fcanary", "/../../../../etc/passwd",
 	} {
 		answer := s.rawGet(path)
-		if strings.HasPrefix(answer, "HTTP/1.1 200") || strings.HasPrefix(answer, "HTTP/1.1 5") || strings.Contains(answer, "canary\r\n\r\n") {
+		status, _, _ := strings.Cut(strings.TrimPrefix(answer, "HTTP/1.1 "), " ")
+		if !slices.Contains([]string{"400", "401", "403", "404"}, status) {
 			t.Errorf("GET %s: %.200s", path, answer)
 		}
-		if strings.HasSuffix(answer, "canary") || strings.Contains(answer, "root:") {
+		if strings.Contains(answer, secret) || strings.Contains(answer, "root:") {
 			t.Errorf("GET %s gave the file away: %.300s", path, answer)
 		}
 	}
