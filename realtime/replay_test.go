@@ -171,7 +171,7 @@ func TestSlowReaderIsServedFromTheEngine(t *testing.T) {
 	ann, bob := h.register("ann"), h.register("bob")
 	a, b := h.join(ann, "phone"), h.join(bob, "phone")
 	text := strings.Repeat("x", 2000)
-	const n = 8_000 // 16 MB, more than the kernel's buffers and the queue's bound together
+	const n = 5_000 // 10 MB, more than the kernel's buffers and the queue's bound together
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+func environment(pairs ...string) func(string) string {
+	values := make(map[string]string)
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
+}
+
+func TestEmptyEnvironmentWorks(t *testing.T) {
+	c, err := Load(environment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, BcryptCost: 10}
+	if fmt.Sprint(c) != fmt.Sprint(want) {
+		t.Errorf("%+v, not %+v", c, want)
+	}
+}
+
+func TestSettingsAreRead(t *testing.T) {
+	c, err := Load(environment("HOST=127.0.0.1", "PORT=0", "MONGO_URI=mongodb://db/x", "JWT_SECRET=0123456789abcdef",
+		"PUBLIC_URL=https://chat.example", "CORS_ORIGINS=https://a.example, https://b.example",
+		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || !c.Trust || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
+	for _, bad := range []string{
+		"PORT=http", "PORT=-1", "PORT=65536", "MONGO_URI=localhost:27017", "REDIS_URL=redis://here", "JWT_SECRET=tooshort",
+		"PUBLIC_URL=chat.example", "CORS_ORIGINS=a.example", "TRUSTED_PROXIES=everyone", "SOCKET_AUTH=no", "RATE_LIMITS=1",
+		"BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud",
+	} {
+		name, value, _ := strings.Cut(bad, "=")
+		_, err := Load(environment(bad))
+		if err == nil || !strings.HasPrefix(err.Error(), name+": ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", bad, err)
+		} else if name == "JWT_SECRET" && strings.Contains(err.Error(), value) {
+			t.Errorf("the secret is shown: %v", err)
+		}
+	}
+}
+
+// The README has what --help prints.
+func TestReadmeHasTheSettings(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var printed bytes.Buffer
+	help(&printed)
+	_, table, found := strings.Cut(printed.String(), "all are optional:\n\n")
+	if !found || !strings.Contains(string(readme), table) {
+		t.Errorf("README.md lacks this table, as it is:\n%s", table)
+	}
+}
+
+func TestHelpAndUnknownArguments(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := Main(t.Context(), []string{"--help"}, environment(), &out, &errs); code != 0 || errs.Len() > 0 {
+		t.Errorf("--help: exit %d, %s", code, &errs)
+	}
+	for _, s := range settings() {
+		if !strings.Contains(out.String(), s.name) || !strings.Contains(out.String(), s.fallback) {
+			t.Errorf("--help does not say %s and its default", s.name)
+		}
+	}
+	out.Reset()
+	if code := Main(t.Context(), []string{"--nonsense"}, environment(), &out, &errs); code != 1 || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("an unknown argument: exit %d, %q", code, &errs)
+	}
+}
