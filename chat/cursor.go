@@ -83,6 +83,12 @@ func (c *Cursors) Advance(user UserID, device DeviceID, seqs map[ConvID]uint64) 
 	}
 }
 
+// Begin writes the cursors of a device that is new, at once: a device that the engine knows without them would be sent
+// everything from the beginning.
+func (c *Cursors) Begin(ctx context.Context, user UserID, device DeviceID, seqs map[ConvID]uint64) error {
+	return c.write(ctx, cursorMoves{deviceKey{user, device}: seqs})
+}
+
 // Load returns a device's cursors, those that wait to be written included.
 func (c *Cursors) Load(ctx context.Context, user UserID, device DeviceID) (map[ConvID]uint64, error) {
 	// What waits is read first: read last, it might have moved from pending into the engine behind our back.

@@ -54,7 +54,9 @@ func (s *Devices) Login(ctx context.Context, user UserID, device DeviceID, addre
 	if err != nil {
 		return nil, err
 	}
-	s.Cursors.Advance(user, device, cursors)
+	if err := s.Cursors.Begin(ctx, user, device, cursors); err != nil {
+		return nil, err
+	}
 	return cursors, s.forgetOldest(ctx, user)
 }
 
