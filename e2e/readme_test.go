@@ -37,9 +37,11 @@ func TestQuickStartWorksWhenPasted(t *testing.T) {
 	if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := node(t, file); strings.TrimSpace(out) == "" {
-		t.Error("the example printed nothing: how would its reader know that it worked?")
-	} else {
-		t.Log(out)
+	sent := regexp.MustCompile(`message: "(.+?)"`).FindStringSubmatch(example)
+	if sent == nil {
+		t.Fatalf("the example sends no message:\n%s", example)
+	}
+	if out := node(t, file); !strings.Contains(out, sent[1]) {
+		t.Errorf("the example does not show %q at its receiver:\n%s", sent[1], out)
 	}
 }

@@ -89,7 +89,8 @@ func TestHelpListsEverySetting(t *testing.T) {
 	}
 	lines := strings.Split(stdout, "\n")
 	for _, c := range []struct{ name, byDefault string }{
-		{"HOST", ""}, {"PORT", "3000"}, {"DATA_DIR", "./data"}, {"MONGO_URI", ""}, {"JWT_SECRET", ""}, {"PUBLIC_URL", ""},
+		{"HOST", ""}, {"PORT", "3000"}, {"DATA_DIR", "./data"}, {"TMP_DIR", "./tmp"}, {"MONGO_URI", ""}, {"REDIS_URL", ""},
+		{"JWT_SECRET", ""}, {"PUBLIC_URL", ""}, {"TRUSTED_PROXIES", ""},
 		{"CORS_ORIGINS", "*"}, {"SOCKET_AUTH", "required"}, {"RATE_LIMITS", "on"}, {"BCRYPT_COST", "1"}, {"LOG_LEVEL", "info"},
 	} {
 		found := false
