@@ -1,0 +1,60 @@
+package mongo
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/parley-chat/parley/chat"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+)
+
+// cursorDoc is a document of cursors; its _id is "user/device/conv" with the device escaped.
+type cursorDoc struct {
+	ID  string `bson:"_id"`
+	Seq int64  `bson:"seq"`
+}
+
+// AdvanceCursors moves each cursor forward, never back. MongoDB applies each $max atomically, whoever else moves the
+// same cursor; FerretDB does not, so this process makes one call after the other.
+func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
+	for part := range slices.Chunk(cursors, s.most.updates) {
+		moves := make([]mongo.WriteModel, len(part))
+		for i, c := range part {
+			moves[i] = mongo.NewUpdateOneModel().SetUpsert(true).
+				SetFilter(byID(deviceKey(c.User, c.Device) + "/" + string(c.Conv))).
+				SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: int64(c.Seq)}}}})
+		}
+		_, err := s.cursors.BulkWrite(ctx, moves, options.BulkWrite().SetOrdered(false))
+		if duplicate(err) {
+			// Of two upserts of one new _id, one may fail on the other's insert. To move forward twice is to move once.
+			_, err = s.cursors.BulkWrite(ctx, moves, options.BulkWrite().SetOrdered(false))
+		}
+		if err != nil {
+			return failure(err)
+		}
+	}
+	return nil
+}
+
+// Cursors returns the cursors of one device of a user.
+func (s *Store) Cursors(ctx context.Context, user chat.UserID, device chat.DeviceID) (map[chat.ConvID]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	key := deviceKey(user, device)
+	var docs []cursorDoc
+	if err := find(ctx, s.cursors, under(key), &docs); err != nil {
+		return nil, err
+	}
+	cursors := make(map[chat.ConvID]uint64, len(docs))
+	for _, d := range docs {
+		cursors[chat.ConvID(strings.TrimPrefix(d.ID, key+"/"))] = uint64(d.Seq)
+	}
+	return cursors, nil
+}

@@ -1,0 +1,48 @@
+package mongo
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo/options"
+)
+
+// friendDoc is a document of friendships; its _id is "owner/friend".
+type friendDoc struct {
+	ID     string      `bson:"_id"`
+	Owner  chat.UserID `bson:"owner"`
+	Friend chat.UserID `bson:"friend"`
+	At     time.Time   `bson:"at"`
+}
+
+// AddFriend stores that friend is a friend of owner; added is false when it was so already.
+func (s *Store) AddFriend(ctx context.Context, owner, friend chat.UserID, at time.Time) (added bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	_, err = s.friendships.InsertOne(ctx, friendDoc{
+		ID: string(owner) + "/" + string(friend), Owner: owner, Friend: friend, At: at,
+	})
+	if duplicate(err) {
+		return false, nil
+	}
+	return err == nil, failure(err)
+}
+
+// Friends lists the friends of owner, first added first. Those of one millisecond come in the order of their ids.
+func (s *Store) Friends(ctx context.Context, owner chat.UserID) ([]chat.UserID, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	var docs []friendDoc
+	err := find(ctx, s.friendships, under(string(owner)), &docs,
+		options.Find().SetSort(bson.D{{Key: "at", Value: 1}, {Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	friends := make([]chat.UserID, len(docs))
+	for i, d := range docs {
+		friends[i] = d.Friend
+	}
+	return friends, nil
+}

@@ -1,0 +1,193 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/parley-chat/parley/chat"
+	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/bson/bsontype"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
+	"go.mongodb.org/mongo-driver/x/bsonx/bsoncore"
+)
+
+// messageDoc is a document of messages. Its _id is "conv/seq" with the number padded to 20 digits, the most a uint64
+// has, so that the order of ids is the order of numbers.
+type messageDoc struct {
+	ID     string        `bson:"_id"`
+	Key    string        `bson:"key"` // see messageKey
+	Conv   chat.ConvID   `bson:"conv"`
+	Seq    int64         `bson:"seq"`
+	Sender chat.UserID   `bson:"sender"`
+	Device chat.DeviceID `bson:"device,omitempty"`
+	To     chat.UserID   `bson:"to,omitempty"`
+	Room   chat.RoomID   `bson:"room,omitempty"`
+	Ref    string        `bson:"ref,omitempty"`
+	Type   string        `bson:"type,omitempty"`
+	Time   text          `bson:"time,omitempty"`
+	Body   text          `bson:"body"`
+	At     time.Time     `bson:"at"`
+}
+
+func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
+	id := messageID(m.Conv, seq)
+	return messageDoc{
+		ID: id, Key: messageKey(m, id), Conv: m.Conv, Seq: int64(seq), Sender: m.Sender, Device: m.Device, To: m.To,
+		Room: m.Room, Ref: m.Ref, Type: m.Type, Time: m.Time, Body: m.Body, At: m.At,
+	}
+}
+
+func (d *messageDoc) message() chat.Message {
+	return chat.Message{
+		Conv: d.Conv, Seq: uint64(d.Seq), Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref,
+		Type: d.Type, Time: d.Time, Body: d.Body, At: d.At,
+	}
+}
+
+func messageID(conv chat.ConvID, seq uint64) string { return fmt.Sprintf("%s/%020d", conv, seq) }
+
+// messageKey is what the unique index stands on: "sender/ref", or without a ref the message's own id, which no other
+// message has. A partial index would do without the latter, but FerretDB has none.
+func messageKey(m *chat.Message, id string) string {
+	if m.Ref == "" {
+		return id
+	}
+	return string(m.Sender) + "/" + m.Ref
+}
+
+// conversationDoc is a document of conversations, the lists of who talks with whom; its _id is "user/conv".
+type conversationDoc struct {
+	ID   string      `bson:"_id"`
+	User chat.UserID `bson:"user"`
+	Conv chat.ConvID `bson:"conv"`
+}
+
+// text is kept as a string, so that people can read the database, unless it is not UTF-8.
+type text []byte
+
+func (t text) MarshalBSONValue() (bsontype.Type, []byte, error) {
+	if utf8.Valid(t) {
+		return bson.TypeString, bsoncore.AppendString(nil, string(t)), nil
+	}
+	return bson.TypeBinary, bsoncore.AppendBinary(nil, bson.TypeBinaryGeneric, t), nil
+}
+
+func (t *text) UnmarshalBSONValue(kind bsontype.Type, data []byte) error {
+	v := bsoncore.Value{Type: kind, Data: data}
+	if s, ok := v.StringValueOK(); ok {
+		*t = text(s)
+		return nil
+	}
+	if _, b, ok := v.BinaryOK(); ok {
+		*t = slices.Clone(b)
+		return nil
+	}
+	return fmt.Errorf("a body or time of BSON type %s", kind)
+}
+
+// Since returns at most limit messages numbered above after, oldest first.
+func (s *Store) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	return s.page(ctx, messageID(conv, after), string(conv)+"0", 1, limit)
+}
+
+// Before returns at most limit messages numbered below before, the newest of those, oldest first. 0 is above all.
+func (s *Store) Before(ctx context.Context, conv chat.ConvID, before uint64, limit int) ([]chat.Message, error) {
+	end := string(conv) + "0"
+	if before > 0 {
+		end = messageID(conv, before)
+	}
+	page, err := s.page(ctx, string(conv)+"/", end, -1, limit)
+	slices.Reverse(page)
+	return page, err
+}
+
+// page reads the messages with ids between two ids, exclusive, in the given order.
+func (s *Store) page(ctx context.Context, above, below string, order, limit int) ([]chat.Message, error) {
+	if limit <= 0 {
+		return nil, nil // MongoDB takes 0 for no limit
+	}
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	var docs []messageDoc
+	err := find(ctx, s.messages, between(above, below), &docs,
+		options.Find().SetSort(byID(order)).SetLimit(int64(limit)).SetBatchSize(int32(min(limit, 1<<16)+1)))
+	if err != nil {
+		return nil, err
+	}
+	page := make([]chat.Message, len(docs))
+	for i := range docs {
+		page[i] = docs[i].message()
+	}
+	return page, nil
+}
+
+// lastAtOnce bounds the finds of one Last that run at the same time. Each is one step into the index of _id. To get all
+// by one command that does not read every message would take another index, to be written with each message.
+const lastAtOnce = 16
+
+// Last returns the highest number of each conversation, 0 where it has none.
+func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	return s.lastNumbers(ctx, convs)
+}
+
+func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	last := make([]uint64, len(convs))
+	next := make(chan int)
+	var readers sync.WaitGroup
+	for range min(lastAtOnce, len(convs)) {
+		readers.Go(func() {
+			for i := range next {
+				var err error
+				if last[i], err = s.lastNumber(ctx, convs[i]); err != nil {
+					cancel(err) // the first cause counts; the others end at once
+				}
+			}
+		})
+	}
+	for i := range convs {
+		next <- i
+	}
+	close(next)
+	readers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, failure(err)
+	}
+	return last, nil
+}
+
+func (s *Store) lastNumber(ctx context.Context, conv chat.ConvID) (uint64, error) {
+	var d struct {
+		Seq int64 `bson:"seq"`
+	}
+	err := s.messages.FindOne(ctx, under(string(conv)),
+		options.FindOne().SetSort(byID(-1)).SetProjection(bson.D{{Key: "seq", Value: 1}})).Decode(&d)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return 0, nil
+	}
+	return uint64(d.Seq), err
+}
+
+// Conversations lists the direct conversations of a user, in no order.
+func (s *Store) Conversations(ctx context.Context, user chat.UserID) ([]chat.ConvID, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	var docs []conversationDoc
+	if err := find(ctx, s.conversations, under(string(user)), &docs); err != nil {
+		return nil, err
+	}
+	convs := make([]chat.ConvID, len(docs))
+	for i, d := range docs {
+		convs[i] = d.Conv
+	}
+	return convs, nil
+}
