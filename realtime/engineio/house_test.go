@@ -106,12 +106,18 @@ func (h *house) guest() *guest {
 	return receive(h.t, "a guest", h.came)
 }
 
-// mustClose waits for the end of a session and checks its reason.
-func (h *house) mustClose(g *guest, reason string) {
+// mustEndWith waits for the end of a session and checks its reason.
+func (h *house) mustEndWith(g *guest, reason string) {
 	h.t.Helper()
 	if got := receive(h.t, "the end of a session", g.closed); got != reason {
 		h.t.Errorf("closed because of %q, want %q", got, reason)
 	}
+}
+
+// mustClose also checks that nothing is kept for a client who might come back for the last words.
+func (h *house) mustClose(g *guest, reason string) {
+	h.t.Helper()
+	h.mustEndWith(g, reason)
 	if h.Server.conn(g.conn.ID()) != nil {
 		h.t.Error("the session is still there")
 	}

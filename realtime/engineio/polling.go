@@ -35,9 +35,8 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		return
 	case c.queue.len() > 0:
 		waiting.answer <- c.takePayload()
-		if c.closed {
-			c.server.wheel.stop(&c.timer)
-			defer c.server.remove(c)
+		if c.closed && c.queue.len() == 0 {
+			c.forget()
 		}
 	case c.upgrading:
 		waiting.answer <- []byte{packetNoop}

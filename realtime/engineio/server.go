@@ -22,7 +22,7 @@ type Config struct {
 	MaxQueuedCount int           // packets that wait to be sent to one connection (20,000)
 
 	// Open is called when a session stands, before anything is read from it, and returns who hears the connection.
-	// The request is not kept; Open must not keep it either. Needed.
+	// It may send and close already. The request is not kept; Open must not keep it either. Needed.
 	Open func(c *Conn, r *http.Request) Handler
 }
 
@@ -33,7 +33,7 @@ type Handler interface {
 	Message(data []byte, binary bool) error
 	// Pong says that the peer has received all that was queued before the ping of this index, see Conn.Ping.
 	Pong(index uint32)
-	// Tick says that a refused Ping may be tried again.
+	// Tick says that a refused Ping may be tried again. It must not wait: the timers of all connections do meanwhile.
 	Tick()
 	// Closed is the last call. It comes once, on a goroutine of its own.
 	Closed(reason string)
@@ -51,8 +51,8 @@ type Server struct {
 	mu      sync.RWMutex // guards what follows; taken after Conn.mu
 	conns   map[string]*Conn
 	closing bool
-	running int           // goroutines of connections: those that read WebSockets, and calls of Handler.Closed
-	idle    chan struct{} // closed when none runs any more
+	running int           // handshakes, goroutines that read WebSockets, calls of Handler.Closed
+	idle    chan struct{} // closed when, after the closing, none of these is left
 }
 
 // NewServer returns a server that runs until Shutdown.
@@ -90,6 +90,9 @@ func (s *Server) Len() int {
 	return len(s.conns)
 }
 
+// shuttingDown is the reason that clients see.
+const shuttingDown = "server shutting down"
+
 // Shutdown refuses new sessions, sends what is queued, closes every session so that clients come back elsewhere or
 // later, and waits for their sockets until ctx ends. A second call returns at once.
 func (s *Server) Shutdown(ctx context.Context) {
@@ -103,11 +106,11 @@ func (s *Server) Shutdown(ctx context.Context) {
 	for _, c := range s.conns {
 		conns = append(conns, c)
 	}
+	s.settle()
 	s.mu.Unlock()
 	for _, c := range conns {
-		c.close(closeGoingAway("server shutting down"))
+		c.close(closeGoingAway(shuttingDown))
 	}
-	s.started(0)
 	select {
 	case <-s.idle:
 	case <-ctx.Done():
@@ -118,24 +121,42 @@ func (s *Server) Shutdown(ctx context.Context) {
 	close(s.stop)
 }
 
+// begin counts something that Shutdown waits for, until end; false when it is too late to begin.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.running++
+	return true
+}
+
+func (s *Server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	s.settle()
+}
+
 // run starts a goroutine that Shutdown waits for.
 func (s *Server) run(f func()) {
-	s.started(1)
+	s.mu.Lock()
+	s.running++
+	s.mu.Unlock()
 	go func() {
-		defer s.started(-1)
+		defer s.end()
 		f()
 	}()
 }
 
-func (s *Server) started(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running += n
-	if !s.closing || s.running > 0 {
+// settle closes idle when there is nothing more to wait for.
+func (s *Server) settle() {
+	if !s.closing || s.running > 0 || len(s.conns) > 0 {
 		return
 	}
 	select {
-	case <-s.idle:
+	case <-s.idle: // what came too late ran after all was over
 	default:
 		close(s.idle)
 	}
@@ -225,32 +246,27 @@ func (s *Server) conn(sid string) *Conn {
 
 // handshake opens a session. Its first packet names the session and the timers (protocol 4, section "Handshake").
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade bool) {
+	if !s.begin() {
+		http.Error(w, shuttingDown, http.StatusServiceUnavailable)
+		return
+	}
+	defer s.end()
 	c := newConn(s, newID())
-	var sock *webSocket
 	if isUpgrade {
-		var err error
-		if sock, err = acceptWebSocket(w, r, s); err != nil {
+		sock, err := acceptWebSocket(w, r, s)
+		if err != nil {
 			return // the answer is written
 		}
 		c.ws = sock
 	}
-	c.handler = s.cfg.Open(c, r)
 	c.Enqueue(textPacket(packetOpen, s.openPayload(c.id, !isUpgrade)))
-	if !s.add(c) {
-		if sock != nil {
-			sock.conn.Close()
-		} else {
-			http.Error(w, "server shutting down", http.StatusServiceUnavailable)
-		}
-		s.run(func() { c.handler.Closed("server shutting down") })
-		return
-	}
-	if sock == nil {
+	c.start(s.cfg.Open(c, r))
+	if c.ws == nil {
 		c.servePoll(w, r)
 		return
 	}
 	c.Flush()
-	s.run(func() { c.readWebSocket(sock) })
+	s.run(func() { c.readWebSocket(c.ws) })
 }
 
 func (s *Server) openPayload(sid string, canUpgrade bool) string {
@@ -264,27 +280,21 @@ func (s *Server) openPayload(sid string, canUpgrade bool) string {
 		`,"maxPayload":` + strconv.Itoa(s.cfg.MaxPayload) + `}`
 }
 
-// add enters a session and starts its heartbeat; false when the server is shutting down.
+// add enters a session; false when the server is shutting down.
 func (s *Server) add(c *Conn) bool {
 	s.mu.Lock()
-	open := !s.closing
-	if open {
+	defer s.mu.Unlock()
+	if !s.closing {
 		s.conns[c.id] = c
 	}
-	s.mu.Unlock()
-	if open {
-		c.mu.Lock() // never inside s.mu: a connection that closes takes them the other way round
-		c.pingedAt = s.wheel.now()
-		c.armBefore(c.pingedAt + int64(s.cfg.PingInterval))
-		c.mu.Unlock()
-	}
-	return open
+	return !s.closing
 }
 
 func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.conns, c.id)
-	s.mu.Unlock()
+	s.settle()
 }
 
 // newID returns 120 random bits: nobody guesses the session of another.

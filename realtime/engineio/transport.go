@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -23,10 +22,6 @@ func (c *Conn) readWebSocket(sock *webSocket) {
 		c.close(closeByPeer())
 	default:
 		c.close(closeTransport("connection lost"))
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) { // the peer had its time to hang up
-		sock.conn.Close()
-		return
 	}
 	sock.linger()
 }

@@ -262,7 +262,7 @@ func (s *webSocket) tryWrite(data []byte) (n int, err error) {
 	return s.written, err
 }
 
-// shut says that no more will be written, and gives the peer a while to hang up.
+// shut says that no more will be written, and gives the peer a while to hang up by itself.
 func (s *webSocket) shut() {
 	if tcp, ok := s.conn.(interface{ CloseWrite() error }); ok {
 		tcp.CloseWrite()
@@ -271,9 +271,8 @@ func (s *webSocket) shut() {
 }
 
 // linger waits for the peer to read the close frame and hang up: closing with unread bytes would reset the connection
-// and could take the frame with it.
+// and could take the frame with it. The end of the session has set a deadline.
 func (s *webSocket) linger() {
-	s.conn.SetReadDeadline(time.Now().Add(lastWords / 2))
 	for s.need = readSize; ; {
 		s.from, s.to = 0, 0
 		if err := s.fill(); err != nil {

@@ -37,23 +37,13 @@ func newWheel(tick time.Duration) *wheel {
 // now returns nanoseconds since start, exact.
 func (w *wheel) now() int64 { return int64(time.Since(w.start)) }
 
-// arm sets the timer to due, wherever it stood before.
-func (w *wheel) arm(t *timer, due int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.link(t, due)
-}
-
 // armBefore sets the timer to due, unless it stands at an earlier time already.
 func (w *wheel) armBefore(t *timer, due int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.slot == 0 || due < t.due {
-		w.link(t, due)
+	if t.slot != 0 && t.due <= due {
+		return
 	}
-}
-
-func (w *wheel) link(t *timer, due int64) {
 	w.unlink(t)
 	ticks := max(due/int64(w.tick)+1, w.hand+1) // rounded up: a timer is never early
 	slot := int32(ticks % wheelSlots)

@@ -1,0 +1,121 @@
+package engineio
+
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// This file is the end of a Conn.
+
+// closing is why and how a connection ends.
+type closing struct {
+	reason string
+	code   ws.StatusCode
+	drop   bool // what is queued is dropped
+	packet byte // what a poll hears: a close, or a noop when the client itself closed
+}
+
+func closeProtocol(reason string) *closing {
+	return &closing{reason: reason, code: ws.StatusProtocolError, packet: packetClose}
+}
+func closeByPeer() *closing {
+	return &closing{reason: "closed by the client", code: ws.StatusNormalClosure, drop: true, packet: packetNoop}
+}
+func closeTransport(reason string) *closing {
+	return &closing{reason: reason, code: ws.StatusAbnormalClosure, drop: true, packet: packetClose}
+}
+func closePingTimeout() *closing {
+	return &closing{reason: "ping timeout", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
+}
+func closeOverflow() *closing {
+	return &closing{reason: "too much waits to be sent: read faster", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
+}
+func closeGoingAway(reason string) *closing {
+	return &closing{reason: reason, code: ws.StatusGoingAway, packet: packetClose}
+}
+
+// How long a peer has to take the last words: from a WebSocket, and by the next poll.
+const (
+	lastWords = 5 * time.Second
+	lastPoll  = lastWords / 2
+)
+
+// Close sends what is queued and ends the session; the peer sees the reason.
+func (c *Conn) Close(reason string) {
+	c.close(&closing{reason: reason, code: ws.StatusNormalClosure, packet: packetClose})
+}
+
+func (c *Conn) close(end *closing) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed, c.reason = true, end.reason
+	c.server.wheel.stop(&c.timer)
+	if end.drop {
+		for i := range c.queue.len() {
+			c.queued -= len(c.queue.at(i).wire)
+		}
+		c.queue = queue{}
+	}
+	if c.drained != nil {
+		close(c.drained)
+		c.drained = nil
+	}
+	if c.probe != nil {
+		c.probe.conn.Close()
+	}
+	write := false
+	if c.ws != nil {
+		c.last = closeFrame(end.code, end.reason)
+		c.ws.conn.SetDeadline(time.Now().Add(lastWords)) // for the reader too: it waits for the peer to hang up
+		c.server.remove(c)
+		write, c.writing = !c.writing, true
+	} else {
+		c.last = textPacket(end.packet, "")
+		c.endPolling()
+	}
+	handler := c.handler
+	c.mu.Unlock()
+	if write {
+		c.write()
+	}
+	if handler != nil {
+		c.server.run(func() { handler.Closed(end.reason) })
+	}
+}
+
+// endPolling says the last words to the poll that waits. What does not fit there, or has no poll, waits a while for the
+// next one.
+func (c *Conn) endPolling() {
+	if c.poll != nil {
+		c.poll.answer <- c.takePayload()
+		c.poll = nil
+	}
+	if c.queue.len() == 0 {
+		c.forget()
+		return
+	}
+	c.closeAt = c.server.wheel.now() + int64(lastPoll)
+	c.server.wheel.armBefore(&c.timer, c.closeAt)
+}
+
+// forget takes a closed connection out of all that knows it.
+func (c *Conn) forget() {
+	c.server.wheel.stop(&c.timer)
+	c.server.remove(c)
+}
+
+// abandon cuts the socket of a connection that does not end by itself.
+func (c *Conn) abandon() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sock := range [...]*webSocket{c.ws, c.probe} {
+		if sock != nil {
+			sock.conn.Close()
+		}
+	}
+	c.forget()
+}

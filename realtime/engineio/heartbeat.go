@@ -1,0 +1,120 @@
+package engineio
+
+import "time"
+
+// This file is a Conn's time: the heartbeat, the proof of receipt that it gives, and an end that was set beforehand.
+// The server pings (protocol 4, section "Heartbeat"); at most one ping is on its way.
+
+// Ping queues a ping behind everything queued so far, unless the last one is younger than gap or is not answered yet.
+// Handler.Pong with the returned index, or a higher one, proves that the peer has received all of it. When ok is
+// false, Handler.Tick or Handler.Pong says when to try again.
+func (c *Conn) Ping(gap time.Duration) (index uint32, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.pings != c.pongs {
+		return 0, false
+	}
+	// The wheel's clock costs nothing to read. It is up to one tick late, which makes the gap that much longer.
+	if due := c.pingedAt + int64(gap); c.server.wheel.clock.Load() < due {
+		if !c.wantTick {
+			c.wantTick = true
+			c.armBefore(due)
+		}
+		return 0, false
+	}
+	c.sendPing(c.server.wheel.now())
+	return c.pings, true
+}
+
+func (c *Conn) sendPing(now int64) (flush bool) {
+	c.pings++
+	c.pingedAt = now
+	c.armBefore(now + int64(c.server.cfg.PingTimeout))
+	return c.enqueue(c.server.ping)
+}
+
+// ponged hears a pong.
+func (c *Conn) ponged() {
+	c.mu.Lock()
+	if c.pongs == c.pings { // nobody asked
+		c.mu.Unlock()
+		return
+	}
+	c.pongs++
+	index := c.pongs
+	c.armBefore(c.pingedAt + int64(c.server.cfg.PingInterval))
+	c.mu.Unlock()
+	c.handler.Pong(index)
+}
+
+// CloseAfter closes the connection when wait is over, unless another call moves that moment. A wait of 0 means never.
+func (c *Conn) CloseAfter(wait time.Duration, reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+	case wait == 0:
+		c.closeAt = 0
+	default:
+		c.closeAt, c.closeFor = c.server.wheel.now()+int64(wait), reason
+		c.armBefore(c.closeAt)
+	}
+}
+
+// armBefore makes sure that tick runs at due or earlier.
+func (c *Conn) armBefore(due int64) {
+	if !c.closed {
+		c.server.wheel.armBefore(&c.timer, due)
+	}
+}
+
+// tick does what the time asks for. The wheel calls it when the timer is due and has taken it out.
+func (c *Conn) tick(now int64) {
+	if c.expired() {
+		return
+	}
+	c.mu.Lock()
+	if c.closeAt > 0 && now >= c.closeAt {
+		reason := c.closeFor
+		if c.closed { // nobody fetched the last words
+			c.forget()
+		}
+		c.mu.Unlock()
+		c.Close(reason)
+		return
+	}
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	handler, wanted, flush := c.handler, c.wantTick, false
+	c.wantTick = false
+	if next := c.pingedAt + int64(c.server.cfg.PingInterval); c.pings != c.pongs {
+		c.armBefore(c.pingedAt + int64(c.server.cfg.PingTimeout))
+	} else if now >= next {
+		flush = c.sendPing(now)
+	} else {
+		c.armBefore(next)
+	}
+	if c.closeAt > 0 {
+		c.armBefore(c.closeAt)
+	}
+	c.mu.Unlock()
+	if flush {
+		c.Flush()
+	}
+	if wanted && handler != nil {
+		handler.Tick()
+	}
+}
+
+// expired closes a connection whose pong is overdue, and tells so. Requests ask too: a timer may be a tick late.
+func (c *Conn) expired() bool {
+	c.mu.Lock()
+	late := !c.closed && c.pings != c.pongs && c.server.wheel.now() >= c.pingedAt+int64(c.server.cfg.PingTimeout)
+	c.mu.Unlock()
+	if late {
+		c.close(closePingTimeout())
+	}
+	return late
+}
