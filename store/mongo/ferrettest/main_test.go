@@ -7,6 +7,7 @@ package ferrettest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -93,11 +94,11 @@ func fresh(t testing.TB, server string) string {
 	name := "parley_test_" + strings.NewReplacer("-", "x", "_", "y").Replace(chat.RandomID(9))
 	base, query, _ := strings.Cut(server, "?")
 	scheme, rest, _ := strings.Cut(base, "://")
-	hosts, _, _ := strings.Cut(rest, "/")
-	uri := scheme + "://" + hosts + "/" + name
-	if query != "" {
-		uri += "?" + query
+	hosts, former, _ := strings.Cut(rest, "/")
+	if strings.Contains(hosts, "@") && !strings.Contains(query, "authSource=") {
+		query += "&authSource=" + cmp.Or(former, "admin") // the path says this too, and changes
 	}
+	uri := scheme + "://" + hosts + "/" + name + "?" + query
 	t.Cleanup(func() {
 		if err := raw(t, uri).Drop(context.Background()); err != nil {
 			t.Errorf("dropping %s: %v", name, err)
