@@ -25,7 +25,7 @@ func nodeUser(username string, more ...bson.E) bson.D {
 func TestNodeServersUsersAreReadAsTheyAre(t *testing.T) {
 	uri := fresh(t, server(t))
 	users := raw(t, uri).Collection("users")
-	url := "http://192.168.0.108:3000/mongo/img/845461580659200000.jpg"
+	url := "http://192.0.2.8:3000/mongo/img/845461580659200000.jpg"
 	stories := []struct {
 		name    string
 		imgUrl  []bson.E
