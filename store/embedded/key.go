@@ -113,8 +113,11 @@ func (k *convKey) id() chat.ConvID {
 
 // message is the key of a message, or with number 0 the place before the first.
 func (k *convKey) message(seq uint64) []byte {
-	dst := append(make([]byte, 0, 1+directSize+seqSize), kindMessage)
-	return binary.BigEndian.AppendUint64(append(dst, k.key()...), seq)
+	return k.appendMessage(make([]byte, 0, 1+directSize+seqSize), seq)
+}
+
+func (k *convKey) appendMessage(dst []byte, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(append(dst, kindMessage), k.key()...), seq)
 }
 
 func seqOf(messageKey []byte) uint64 {

@@ -54,7 +54,7 @@ type appending struct {
 	batch    *pebble.Batch
 	tallies  map[convKey]*tally
 	refs     map[senderRef]chat.Receipt // of this batch
-	it       *pebble.Iterator           // made when a conversation is not remembered
+	stored   *pebble.Iterator           // what was there before this batch; made when first asked
 	key, val []byte                     // reused
 }
 
@@ -64,8 +64,8 @@ type senderRef struct {
 }
 
 func (a *appending) close() {
-	if a.it != nil {
-		a.it.Close()
+	if a.stored != nil {
+		a.stored.Close()
 	}
 	a.batch.Close()
 }
@@ -76,11 +76,11 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 	if err != nil {
 		return chat.Receipt{}, err
 	}
-	if a.key, err = key(kindRef, m.Sender); err != nil {
-		return chat.Receipt{}, err
+	if !m.Sender.Valid() {
+		return chat.Receipt{}, chat.Errorf(chat.Invalid, "not a user id")
 	}
 	if m.Ref != "" {
-		a.key = append(a.key, m.Ref...)
+		a.key = append(appendID(append(a.key[:0], kindRef), string(m.Sender)), m.Ref...)
 		if r, known, err := a.repeat(m); err != nil || known {
 			return r, err
 		}
@@ -107,15 +107,22 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 		}
 	}
 	a.val = encodeMessage(a.val[:0], m)
-	return r, broken(a.batch.Set(conv.message(r.Seq), a.val, nil))
+	a.key = conv.appendMessage(a.key[:0], r.Seq)
+	return r, broken(a.batch.Set(a.key, a.val, nil))
 }
 
 // repeat finds the first message with the sender's ref. The ref's key is in a.key.
 func (a *appending) repeat(m *chat.Message) (r chat.Receipt, known bool, err error) {
 	if r, known = a.refs[senderRef{m.Sender, m.Ref}]; !known {
-		value, ok, err := a.store.get(a.key)
-		if err != nil || !ok {
+		if err := a.look(); err != nil {
 			return r, false, err
+		}
+		if !a.stored.SeekPrefixGE(a.key) {
+			return r, false, broken(a.stored.Error())
+		}
+		value, err := a.stored.ValueAndErr()
+		if err != nil {
+			return r, false, broken(err)
 		}
 		if r, err = decodeReceipt(value); err != nil {
 			return r, false, err
@@ -125,25 +132,31 @@ func (a *appending) repeat(m *chat.Message) (r chat.Receipt, known bool, err err
 	return r, true, nil
 }
 
+// tally returns the count of a conversation, which begins where the stored messages end.
 func (a *appending) tally(conv convKey) (*tally, error) {
 	if t := a.tallies[conv]; t != nil {
 		return t, nil
 	}
 	last, ok := a.store.numbering.recall(conv)
 	if !ok {
-		var err error
-		if a.it == nil {
-			if a.it, err = a.store.allMessages(); err != nil {
-				return nil, err
-			}
+		if err := a.look(); err != nil {
+			return nil, err
 		}
-		if last, err = lastBelow(a.it, &conv, math.MaxUint64); err != nil {
+		var err error
+		if last, err = lastBelow(a.stored, &conv, math.MaxUint64); err != nil {
 			return nil, err
 		}
 	}
 	t := &tally{first: last + 1, last: last}
 	a.tallies[conv] = t
 	return t, nil
+}
+
+func (a *appending) look() (err error) {
+	if a.stored == nil {
+		a.stored, err = a.store.messagesAndRefs()
+	}
+	return err
 }
 
 // enlist enters a direct conversation into the lists of both users.

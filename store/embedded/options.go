@@ -33,7 +33,9 @@ func options(fs vfs.FS, logger *logger) *pebble.Options {
 		},
 	}
 	// Most refs are new: a Bloom filter says so without reading a table. 10 bits are wrong once in a hundred times.
+	// One index per table, not an index of small indexes: a table is a few megabytes.
 	for i := range o.Levels {
+		o.Levels[i].IndexBlockSize = 256 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return o

@@ -98,7 +98,7 @@ func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error)
 		return nil, err
 	}
 	defer s.leave()
-	it, err := s.allMessages()
+	it, err := s.messagesAndRefs()
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,13 @@ func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error)
 	return last, nil
 }
 
-func (s *Store) allMessages() (*pebble.Iterator, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindMessage}, UpperBound: []byte{kindMessage + 1}})
+// messagesAndRefs makes an iterator over all messages and refs.
+func (s *Store) messagesAndRefs() (*pebble.Iterator, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{
+		LowerBound:   []byte{kindMessage},
+		UpperBound:   []byte{kindRef + 1},
+		UseL6Filters: true, // the lowest level's too: most refs that are sought are new
+	})
 	return it, broken(err)
 }
 

@@ -1,0 +1,291 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+const (
+	ann   = chat.UserID("65f00000000000000000000a")
+	bob   = chat.UserID("65f00000000000000000000b")
+	annBo = chat.ConvID(ann + "|" + bob)
+)
+
+func hello(ref string) chat.Message {
+	return chat.Message{Conv: annBo, Sender: ann, To: bob, Ref: ref, Type: "text", Body: []byte(`"` + ref + `"`)}
+}
+
+// disk is a file system in memory whose power can be cut, and whose log can be made slow or broken.
+type disk struct {
+	*vfs.MemFS
+	onSync atomic.Pointer[func() error] // called before each sync of the log
+}
+
+func newDisk() *disk { return &disk{MemFS: vfs.NewCrashableMem()} }
+
+func (d *disk) open(t *testing.T, log *slog.Logger) *Store {
+	t.Helper()
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData
+		if f := d.onSync.Load(); f != nil && sync && strings.HasSuffix(op.Path, ".log") {
+			return (*f)()
+		}
+		return nil
+	})
+	s, err := open("data", errorfs.Wrap(d.MemFS, inject), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// cut returns what the disk holds after the power was cut at this moment: what was synced.
+func (d *disk) cut() *disk { return &disk{MemFS: d.CrashClone(vfs.CrashCloneCfg{})} }
+
+func read(t *testing.T, s *Store) []chat.Message {
+	t.Helper()
+	page, err := s.Since(t.Context(), annBo, 0, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range page {
+		if m.Seq != uint64(i+1) {
+			t.Fatalf("number %d stands where %d belongs", m.Seq, i+1)
+		}
+	}
+	return page
+}
+
+func last(t *testing.T, s *Store) uint64 {
+	t.Helper()
+	seqs, err := s.Last(t.Context(), []chat.ConvID{annBo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seqs[0]
+}
+
+// Ann and others send while the power is cut again and again. Whoever was answered finds her message after the cut,
+// and so does whoever merely read it.
+func TestPowerCut(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	defer s.Close()
+	var mu sync.Mutex
+	acked := make(map[uint64]string)
+	note := func(seq uint64, ref string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if other, known := acked[seq]; known && other != ref {
+			t.Errorf("number %d is %s and %s", seq, other, ref)
+		}
+		acked[seq] = ref
+	}
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				ref := fmt.Sprint(w, " ", i)
+				receipts, err := s.Append(t.Context(), []chat.Message{hello(ref)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				note(receipts[0].Seq, ref)
+			}
+		})
+	}
+	all.Go(func() {
+		for !stop.Load() {
+			page, err := s.Before(t.Context(), annBo, 0, 3)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, m := range page {
+				note(m.Seq, m.Ref)
+			}
+		}
+	})
+	for range 8 {
+		for before := last(t, s); last(t, s) < before+20; {
+			runtime.Gosched()
+		}
+		mu.Lock()
+		promised := make(map[uint64]string, len(acked))
+		for seq, ref := range acked {
+			promised[seq] = ref
+		}
+		mu.Unlock()
+		after := d.cut().open(t, nil)
+		found := read(t, after)
+		for seq, ref := range promised {
+			if seq > uint64(len(found)) || found[seq-1].Ref != ref {
+				t.Fatalf("number %d, %s, is lost: %d messages are there", seq, ref, len(found))
+			}
+		}
+		receipts, err := after.Append(t.Context(), []chat.Message{hello("after the cut")})
+		if err != nil || receipts[0].Seq != uint64(len(found)+1) {
+			t.Fatalf("after %d messages the next is %+v, error %v", len(found), receipts, err)
+		}
+		after.Close()
+	}
+	stop.Store(true)
+	all.Wait()
+}
+
+// While the disk takes its time, nobody reads what it has not got yet.
+func TestReadersWaitForTheDisk(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	defer s.Close()
+	if _, err := s.Append(t.Context(), []chat.Message{hello("1"), hello("2")}); err != nil {
+		t.Fatal(err)
+	}
+	syncing, finish := make(chan struct{}), make(chan struct{})
+	slow := func() error {
+		syncing <- struct{}{}
+		<-finish
+		return nil
+	}
+	d.onSync.Store(&slow)
+	answered := make(chan error)
+	go func() {
+		_, err := s.Append(t.Context(), []chat.Message{hello("3"), hello("4")})
+		answered <- err
+	}()
+	<-syncing // by then the batch is in Pebble's memory
+
+	see := func(want int) {
+		t.Helper()
+		if got := len(read(t, s)); got != want {
+			t.Errorf("Since shows %d messages, want %d", got, want)
+		}
+		for before, most := range map[uint64]int{0: 100, 2: 1, 4: 3, 100: 99} {
+			page, err := s.Before(t.Context(), annBo, before, 100)
+			if err != nil || len(page) != min(want, most) {
+				t.Errorf("Before %d shows %d messages, error %v", before, len(page), err)
+			}
+		}
+		page, err := s.Since(t.Context(), annBo, 2, 10)
+		if err != nil || len(page) != want-2 {
+			t.Errorf("Since 2 shows %d messages, error %v", len(page), err)
+		}
+		if got := last(t, s); got != uint64(want) {
+			t.Errorf("Last is %d, want %d", got, want)
+		}
+	}
+	see(2)
+	d.onSync.Store(nil)
+	close(finish)
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	see(4)
+}
+
+// What need not be durable at once is durable soon.
+func TestLazyWritesReachTheDisk(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	defer s.Close()
+	synced := make(chan struct{}, 1)
+	tell := func() error {
+		select {
+		case synced <- struct{}{}:
+		default:
+		}
+		return nil
+	}
+	for seq := uint64(1); seq < 3; seq++ {
+		d.onSync.Store(&tell)
+		if err := s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Device: "phone", Conv: annBo, Seq: seq}}); err != nil {
+			t.Fatal(err)
+		}
+		<-synced
+		d.onSync.Store(nil)
+		// The sync is only about to happen; one more, and it has happened.
+		if _, err := s.Append(t.Context(), []chat.Message{hello("")}); err != nil {
+			t.Fatal(err)
+		}
+		after := d.cut().open(t, nil)
+		if got, err := after.Cursors(t.Context(), ann, "phone"); err != nil || got[annBo] != seq {
+			t.Errorf("after the cut the cursors are %v, error %v", got, err)
+		}
+		after.Close()
+	}
+}
+
+// Close leaves nothing in memory.
+func TestCloseSyncs(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	if err := s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Conv: annBo, Seq: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := d.cut().open(t, nil)
+	defer after.Close()
+	if got, err := after.Cursors(t.Context(), ann, ""); err != nil || got[annBo] != 7 {
+		t.Errorf("the cursors are %v, error %v", got, err)
+	}
+}
+
+// A disk that refuses ends the server with one line that says so: nothing is answered as stored.
+func TestBrokenDiskEndsTheServer(t *testing.T) {
+	full := func() error { return errors.New("no space left on device") }
+	account := chat.Account{ID: ann, Username: "Ann"}
+	for name, write := range map[string]func(s *Store) error{
+		"message": func(s *Store) error {
+			_, err := s.Append(t.Context(), []chat.Message{hello("1")})
+			return err
+		},
+		"account": func(s *Store) error { return s.CreateAccount(t.Context(), account) },
+		"cursor": func(s *Store) error {
+			err := s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Conv: annBo, Seq: 7}})
+			if err == nil {
+				s.sync()
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said strings.Builder
+			d := newDisk()
+			s := d.open(t, slog.New(slog.NewTextHandler(&said, nil)))
+			exited := make(chan int, 1)
+			s.logger.exit = func(code int) {
+				exited <- code
+				runtime.Goexit() // like os.Exit, it does not come back
+			}
+			d.onSync.Store(&full)
+			answered := make(chan error, 1)
+			go func() { answered <- write(s) }()
+			select {
+			case code := <-exited:
+				if lines := strings.Count(said.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(said.String(), "no space left") {
+					t.Errorf("exit %d after %d lines: %s", code, lines, said.String())
+				}
+			case err := <-answered:
+				t.Errorf("answered with %v", err)
+			case <-time.After(time.Minute):
+				t.Error("neither ended nor answered")
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+package embedded
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+func wantRefused(t *testing.T, err error, words string) {
+	t.Helper()
+	if chat.CodeOf(err) != chat.Unavailable || !strings.Contains(chat.AsError(err).Message, words) {
+		t.Errorf("refused with %v, want %q", err, words)
+	}
+}
+
+// A folder belongs to one process, and the second is told so in words.
+func TestFolderInUse(t *testing.T) {
+	const env = "EMBEDDED_TEST_FOLDER"
+	if dir := os.Getenv(env); dir != "" { // the other process
+		_, err := Open(t.Context(), dir, nil)
+		fmt.Println("refused:", err)
+		return
+	}
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), dir, nil)
+	wantRefused(t, err, "the folder "+dir+" is in use by another process")
+
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFolderInUse$")
+	other.Env = append(os.Environ(), env+"="+dir)
+	said, err := other.CombinedOutput()
+	if want := "the folder " + dir + " is in use by another process"; err != nil || !strings.Contains(string(said), want) {
+		t.Errorf("the other process said %q, error %v", said, err)
+	}
+
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(t.Context(), dir, nil); err != nil {
+		t.Fatalf("the folder is still locked: %v", err)
+	}
+	s.Close()
+}
+
+func TestFolderIsPrivate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	s, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder's mode is %v, error %v", info.Mode(), err)
+	}
+}
+
+func TestFolderRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("no folder"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), file, nil)
+	wantRefused(t, err, "the folder "+file+" cannot be opened")
+
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Set([]byte{kindVersion}, binary.AppendUvarint(nil, schema+1), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	_, err = Open(t.Context(), dir, nil)
+	wantRefused(t, err, "written by a newer version")
+	if _, err = Open(t.Context(), dir, nil); chat.CodeOf(err) != chat.Unavailable {
+		t.Errorf("the second try: %v", err) // the first left no lock
+	}
+}
+
+func TestMemory(t *testing.T) {
+	a, err := OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := OpenMemory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if _, err := a.Append(t.Context(), []chat.Message{hello("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(read(t, a)); got != 1 {
+		t.Errorf("%d messages, want 1", got)
+	}
+	if got := len(read(t, b)); got != 0 {
+		t.Errorf("the other engine has %d messages of this one", got)
+	}
+}
