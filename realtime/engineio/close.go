@@ -60,10 +60,7 @@ func (c *Conn) close(end *closing) {
 		}
 		c.queue = queue{}
 	}
-	if c.drained != nil {
-		close(c.drained)
-		c.drained = nil
-	}
+	c.wake()
 	if c.probe != nil {
 		c.probe.conn.Close()
 	}

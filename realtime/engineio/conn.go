@@ -3,6 +3,7 @@ package engineio
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -25,12 +26,11 @@ type Conn struct {
 	timer     timer
 
 	queue   queue
-	queued  int           // bytes in queue and on their way to the kernel
-	doomed  bool          // over the bound, about to be closed
-	writing bool          // someone writes to ws
-	last    *Frame        // written when the queue is empty; then the socket is shut
-	drained chan struct{} // closed when the queue gets short; nil when nobody waits
-	short   int           // how short, bytes
+	queued  int    // bytes in queue and on their way to the kernel
+	doomed  bool   // over the bound, about to be closed
+	writing bool   // someone writes to ws
+	last    *Frame // written when the queue is empty; then the socket is shut
+	waiters []waiter
 
 	pings, pongs uint32 // so far; a pong is owed when they differ
 	pingedAt     int64  // when the last ping was queued, on the wheel's clock
@@ -85,8 +85,9 @@ func (c *Conn) Send(frames ...*Frame) {
 }
 
 // Enqueue queues frames, one behind the other with nothing between. It returns true when the caller has to call Flush
-// sooner or later; who sends much to many flushes each connection once at the end. When the queue is over its bound
-// the connection closes.
+// sooner or later: who sends much to many flushes each connection once at the end. Everyone who may have to is told,
+// so that nobody's frames wait for somebody else who takes his time. When the queue is over its bound the connection
+// closes.
 func (c *Conn) Enqueue(frames ...*Frame) (flush bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +98,6 @@ func (c *Conn) enqueue(frames ...*Frame) (flush bool) {
 	if c.closed || c.doomed {
 		return false
 	}
-	flush = c.queue.len() == 0 && !c.writing
 	c.queue.push(frames...)
 	for _, f := range frames {
 		c.queued += len(f.wire)
@@ -107,7 +107,7 @@ func (c *Conn) enqueue(frames ...*Frame) (flush bool) {
 		c.server.run(func() { c.close(closeOverflow()) }) // the caller may hold locks
 		return false
 	}
-	return flush
+	return !c.writing && (c.ws != nil || c.poll != nil) // a poll that comes later takes all by itself
 }
 
 // Queued returns how many bytes wait to be sent.
@@ -124,20 +124,37 @@ func (c *Conn) WaitShort(ctx context.Context, most int) error {
 		defer c.mu.Unlock()
 		return c.ended()
 	}
-	if c.drained == nil {
-		c.drained, c.short = make(chan struct{}), most
-	}
-	c.short = min(c.short, most)
-	wait := c.drained
+	w := waiter{most, make(chan struct{})}
+	c.waiters = append(c.waiters, w)
 	c.mu.Unlock()
 	select {
-	case <-wait:
+	case <-w.done:
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.ended()
 	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.waiters = slices.DeleteFunc(c.waiters, func(other waiter) bool { return other == w })
 		return ctx.Err()
 	}
+}
+
+// waiter is a WaitShort that waits.
+type waiter struct {
+	most int
+	done chan struct{}
+}
+
+// wake lets those go on whose queue is short enough, or all when the connection is closed.
+func (c *Conn) wake() {
+	c.waiters = slices.DeleteFunc(c.waiters, func(w waiter) bool {
+		over := c.closed || c.queued <= w.most
+		if over {
+			close(w.done)
+		}
+		return over
+	})
 }
 
 // ended returns an error when the connection is closed.
@@ -151,9 +168,8 @@ func (c *Conn) ended() error {
 // sent takes n bytes off the account of what waits.
 func (c *Conn) sent(n int) {
 	c.queued -= n
-	if c.drained != nil && c.queued <= c.short {
-		close(c.drained)
-		c.drained = nil
+	if c.waiters != nil {
+		c.wake()
 	}
 }
 
