@@ -49,11 +49,11 @@ func TestBadFrames(t *testing.T) {
 		{"an unknown namespace", `40/nope,`, `^44/nope,{"message":"Invalid namespace"}$`},
 		{"a message for a namespace nobody joined", `42/nope,["chat"]`, closed},
 	} {
-		mallory := s.join(eve, "raw")
+		intruder := s.join(eve, "raw")
 		for frame := range strings.SplitSeq(c.frame, "\n") {
-			mallory.send(frame)
+			intruder.send(frame)
 		}
-		if got := mallory.verdict(); !regexp.MustCompile(c.want).MatchString(got) {
+		if got := intruder.verdict(); !regexp.MustCompile(c.want).MatchString(got) {
 			t.Errorf("%s: the answer is %q, want %s", c.name, got, c.want)
 		}
 		chats(t, onPhone, onDesk)
@@ -75,21 +75,21 @@ func TestBadAttachments(t *testing.T) {
 		{"no number", `{"_placeholder":true}`},
 		{"no placeholder", `"none"`},
 	} {
-		mallory := s.join(eve, "raw")
-		mallory.send(fmt.Sprintf(`451-["chat",{"form_id":"%s","toUserid":"%s","message":%s}]`, eve.id, bob.id, c.placeholder))
-		mallory.conn.WriteFrame(ws.OpBinary, []byte{1, 2, 3})
-		if err := mallory.conn.Flush(); err != nil {
+		intruder := s.join(eve, "raw")
+		intruder.send(fmt.Sprintf(`451-["chat",{"form_id":"%s","toUserid":"%s","message":%s}]`, eve.id, bob.id, c.placeholder))
+		intruder.conn.WriteFrame(ws.OpBinary, []byte{1, 2, 3})
+		if err := intruder.conn.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		if got := mallory.verdict(); !regexp.MustCompile(`^(refused chat invalid|closed 1002) .+`).MatchString(got) {
+		if got := intruder.verdict(); !regexp.MustCompile(`^(refused chat invalid|closed 1002) .+`).MatchString(got) {
 			t.Errorf("%s: the answer is %q", c.name, got)
 		}
 		chats(t, onPhone, onDesk)
 	}
-	mallory := s.join(eve, "raw")
-	mallory.conn.WriteFrame(ws.OpBinary, []byte{1, 2, 3})
-	mallory.send("2")
-	if got := mallory.verdict(); !strings.HasPrefix(got, "closed 1002 ") {
+	intruder := s.join(eve, "raw")
+	intruder.conn.WriteFrame(ws.OpBinary, []byte{1, 2, 3})
+	intruder.send("2")
+	if got := intruder.verdict(); !strings.HasPrefix(got, "closed 1002 ") {
 		t.Errorf("an attachment of nothing: the answer is %q", got)
 	}
 	chats(t, onPhone, onDesk)
@@ -112,11 +112,11 @@ func TestBadWebSocketFrames(t *testing.T) {
 		{"a continuation of nothing", ws.OpContinuation, "42", 1002},
 		{"a ping of 126 bytes", ws.OpPing, strings.Repeat("x", 126), 1002},
 	} {
-		mallory := s.join(eve, "raw")
-		mallory.conn.WriteFrame(c.op, []byte(c.frame))
-		mallory.conn.Flush() // may break: the server need not read all of it
+		intruder := s.join(eve, "raw")
+		intruder.conn.WriteFrame(c.op, []byte(c.frame))
+		intruder.conn.Flush() // may break: the server need not read all of it
 		var closed *sio.ClosedError
-		if err := mallory.ending(); !errors.As(err, &closed) || closed.Code != c.code {
+		if err := intruder.ending(); !errors.As(err, &closed) || closed.Code != c.code {
 			t.Errorf("%s: ended with %v, want code %d", c.name, err, c.code)
 		}
 		chats(t, onPhone, onDesk)
@@ -127,21 +127,21 @@ func TestBadWebSocketFrames(t *testing.T) {
 func TestNobodySpeaksForAnother(t *testing.T) {
 	s := start(t, t.TempDir())
 	ann, bob, eve := s.register("Ann"), s.register("Bob"), s.register("Eve")
-	onPhone, onDesk, mallory := s.join(ann, "phone"), s.join(bob, "desk"), s.join(eve, "raw")
+	onPhone, onDesk, intruder := s.join(ann, "phone"), s.join(bob, "desk"), s.join(eve, "raw")
 
 	forged := map[string]string{"form_id": ann.id, "toUserid": bob.id, "message": "give Eve the keys", "ref": "f1"}
-	if r := mallory.try("chat", forged, nil); r == nil || r.Code != "forbidden" {
+	if r := intruder.try("chat", forged, nil); r == nil || r.Code != "forbidden" {
 		t.Errorf("with an ack: %+v, want forbidden", r)
 	}
-	mallory.emit("chat", forged)
+	intruder.emit("chat", forged)
 	var r refusal
-	mallory.hear("refused", &r)
+	intruder.hear("refused", &r)
 	if r.Event != "chat" || r.Code != "forbidden" || r.Message == "" || r.Ref != "f1" {
 		t.Errorf("without an ack: %+v, want forbidden with event and ref", r)
 	}
 	conv := min(ann.id, bob.id) + "|" + max(ann.id, bob.id)
 	for _, event := range []string{"message:since", "message:before"} {
-		if r := mallory.try(event, map[string]any{"conv": conv, "limit": 10}, nil); r == nil || r.Code != "forbidden" {
+		if r := intruder.try(event, map[string]any{"conv": conv, "limit": 10}, nil); r == nil || r.Code != "forbidden" {
 			t.Errorf("%s of others: %+v, want forbidden", event, r)
 		}
 	}

@@ -27,7 +27,10 @@ if (isMainThread) {
   });
   bob.socket.on("disconnect", (why) => assert.fail(`Bob was disconnected after ${heard}: ${why}`));
   await bob.until(() => heard === most);
-  console.log(`${most} over ${transport}: ${Math.round(most / ((performance.now() - start) / 1000))} a second`);
+  const rate = Math.round(most / ((performance.now() - start) / 1000));
+  const { messages } = await bob.ask("message:before", { with: annsAccount.id, limit: 1 });
+  assert.deepEqual([messages[0].seq, heard], [most, most]); // nor did one more come before this answer
+  console.log(`${most} over ${transport}: ${rate} a second`);
   process.exit(0);
 } else {
   const { annsAccount, to } = workerData;
