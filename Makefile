@@ -1,0 +1,68 @@
+# What is done with this house. `make` alone lists it.
+
+GO          ?= go
+FUZZTIME    ?= 30s
+BENCH       ?=
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
+
+# FerretDB is a dependency of the MongoDB engine's tests alone, so these are a module of their own.
+MODULES := . store/mongo/ferrettest
+
+# $(call each,COMMAND) runs COMMAND in every module, and stops at the first that fails.
+each = @for m in $(MODULES); do echo "[$$m] $(1)"; (cd $$m && $(1)) || exit 1; done
+
+# The race detector needs a C compiler; go env says CGO_ENABLED=0 where it finds none. There the tests run without it,
+# but not in continuous integration.
+race = $(if $(filter true,$(CI))$(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt vet vuln fuzz bench clean
+.NOTPARALLEL: # tests measure time
+
+help: ## list what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: build ## build the server and start it: port 3000, embedded engine, data in ./data
+	@exec ./bin/parley
+
+build: ## build bin/parley
+	$(GO) build -trimpath -o bin/parley .
+
+# -count=1: the end-to-end tests build the server themselves, so a cached pass would not know that the server changed.
+# -p 1: packages one after the other. They start servers, kill them and wait for heartbeats; on two cores a neighbour
+# under the race detector would make those waits a matter of luck. -p 1 also compiles one package at a time, hence the
+# parallel build before.
+test: fmt vet ## run every test, with the race detector; Node stories too if there is Node
+	@test -n "$(race)" || echo "no C compiler: the tests run without the race detector"
+	@command -v node >/dev/null || echo "no node: the Node stories are skipped, and fail when CI=true"
+	$(call each,$(GO) build $(race) ./...)
+	$(call each,$(GO) test $(race) -count=1 -p 1 -timeout 10m ./...)
+
+lint: fmt vet ## gofmt, go vet, staticcheck, tidy go.mod
+	$(call each,$(GO) run $(STATICCHECK) ./...)
+	$(call each,$(GO) mod tidy -diff)
+
+# The gofmt of the toolchain in use: the one in PATH may be older.
+fmt: ## fail if a file is not as gofmt has it
+	@echo "gofmt -l ."; unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$unformatted" || \
+		{ echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+
+vet: ## run go vet
+	$(call each,$(GO) vet ./...)
+
+vuln: ## look for known vulnerabilities; asks vuln.go.dev
+	$(call each,$(GO) run $(GOVULNCHECK) ./...)
+
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@grep -rEo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' . | sort | \
+	while IFS=: read -r file target; do \
+		echo "$$file: $${target#func }"; \
+		(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+	done
+
+bench: ## measure the server beside Node's socket.io; BENCH="-runs 3" and others, see go run ./bench -help
+	$(GO) run ./bench $(BENCH)
+
+clean: ## remove what building leaves behind; ./data stays
+	rm -rf bin
