@@ -31,6 +31,8 @@ type Config struct {
 	Events, Bytes limit.Bucket
 	// Engine sets timers and bounds; its zero value takes the defaults.
 	Engine engineio.Config
+	// Extension takes the namespaces that are not the chat's; nil for none.
+	Extension socketio.Extension
 }
 
 // Server is the door: an http.Handler for /socket.io/, and a chat.Door.
@@ -54,6 +56,7 @@ func New(cfg Config) *Server {
 		Engine:     cfg.Engine,
 		Namespaces: map[string]socketio.Namespace{"/": s},
 		Handshake:  func(r *http.Request) any { return readHandshake(r) },
+		Extension:  cfg.Extension,
 	})
 	return s
 }

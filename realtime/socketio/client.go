@@ -15,6 +15,7 @@ type client struct {
 	conn      *engineio.Conn
 	handshake any
 	waiting   *assembly // a packet whose attachments are still coming; touched by Message alone
+	extended  *extended // nil when there is no extension
 
 	mu     sync.Mutex // guards what follows
 	main   *Socket    // of "/": nearly every client has this one alone
@@ -74,6 +75,9 @@ func (c *client) attach(data []byte) error {
 }
 
 func (c *client) handle(p packet, attachments [][]byte) error {
+	if c.extended != nil && c.server.cfg.Namespaces[p.namespace] == nil {
+		return c.extend(p, attachments)
+	}
 	if p.kind == typeConnect {
 		return c.connect(p)
 	}
@@ -109,15 +113,9 @@ func (c *client) release(e *Event) {
 
 // connect joins a namespace or says why not.
 func (c *client) connect(p packet) error {
-	var auth []byte
-	if len(p.data) > 0 {
-		if err := rawjson.Valid(p.data); err != nil {
-			return err
-		}
-		if p.data[0] != '{' {
-			return errPayload
-		}
-		auth = p.data
+	auth, err := authOf(p)
+	if err != nil {
+		return err
 	}
 	if c.socket(p.namespace) != nil {
 		return errConnected
@@ -144,6 +142,20 @@ func (c *client) connect(p packet) error {
 		h.Connected()
 	}
 	return nil
+}
+
+// authOf returns the auth object of a CONNECT packet, or nil.
+func authOf(p packet) ([]byte, error) {
+	if len(p.data) == 0 {
+		return nil, nil
+	}
+	if err := rawjson.Valid(p.data); err != nil {
+		return nil, err
+	}
+	if p.data[0] != '{' {
+		return nil, errPayload
+	}
+	return p.data, nil
 }
 
 func (c *client) refuse(namespace string, err error) {
@@ -231,5 +243,8 @@ func (c *client) Closed(reason string) {
 	c.mu.Unlock()
 	for _, s := range c.sockets() {
 		c.leave(s, reason)
+	}
+	if c.extended != nil {
+		c.extended.close(reason)
 	}
 }

@@ -15,6 +15,7 @@ type Config struct {
 	ConnectTimeout time.Duration             // for a client to join its first namespace (45 s)
 	Namespaces     map[string]Namespace      // by name, "/" for the main one; not changed after NewServer
 	Handshake      func(r *http.Request) any // what to remember of the first request, for Socket.Handshake; may be nil
+	Extension      Extension                 // takes the namespaces that are not in Namespaces; may be nil
 }
 
 // Namespace decides who may join it.
@@ -91,6 +92,9 @@ func (s *Server) open(conn *engineio.Conn, r *http.Request) engineio.Handler {
 	c := &client{server: s, conn: conn}
 	if s.cfg.Handshake != nil {
 		c.handshake = s.cfg.Handshake(r)
+	}
+	if s.cfg.Extension != nil {
+		c.extended = &extended{remembered: s.cfg.Extension.Remember(r)}
 	}
 	conn.CloseAfter(s.cfg.ConnectTimeout, "no namespace joined in time")
 	return c
