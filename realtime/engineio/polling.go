@@ -12,12 +12,17 @@ type poll struct {
 	answer chan []byte // of capacity 1, so that whoever answers does not wait
 }
 
-// How long a client may take to send a body, or to take an answer.
+// bodyWait is how long a client may take to send a body, or to take an answer.
 const bodyWait = 30 * time.Second
+
+// pollHold is how long a poll is held while the client ought to stop polling and upgrade. It keeps a client that does
+// not, because the probe's answer is late or lost, from polling as fast as it can.
+const pollHold = 100 * time.Millisecond
 
 // servePoll answers a GET with everything that is queued, or waits for the first thing that is.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	waiting := &poll{answer: make(chan []byte, 1)}
+	var home <-chan time.Time // nil: never
 	c.mu.Lock()
 	switch {
 	case c.ws != nil:
@@ -38,16 +43,24 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		if c.closed && c.queue.len() == 0 {
 			c.forget()
 		}
-	case c.upgrading:
-		waiting.answer <- []byte{packetNoop}
 	default:
 		c.poll = waiting
+		if c.probed {
+			home = time.After(pollHold)
+		}
 	}
 	c.mu.Unlock()
 
 	select {
 	case payload := <-waiting.answer:
 		c.writePayload(w, payload)
+	case <-home:
+		c.mu.Lock()
+		if c.poll == waiting {
+			c.endPoll()
+		}
+		c.mu.Unlock()
+		c.writePayload(w, <-waiting.answer)
 	case <-r.Context().Done():
 		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
 		c.close(closeTransport("poll cancelled"))
