@@ -8,13 +8,15 @@ import (
 
 // This file is the end of a Conn.
 
-// closing is why and how a connection ends.
+// closing is why and how a connection ends. It is the error of whatever makes it end.
 type closing struct {
 	reason string
 	code   ws.StatusCode
 	drop   bool // what is queued is dropped
 	packet byte // what a poll hears: a close, or a noop when the client itself closed
 }
+
+func (e *closing) Error() string { return e.reason }
 
 func closeProtocol(reason string) *closing {
 	return &closing{reason: reason, code: ws.StatusProtocolError, packet: packetClose}

@@ -24,6 +24,7 @@ func TestLastWordsAreThereForTheNextPolls(t *testing.T) {
 
 // Nobody comes for the last words: the session is forgotten all the same.
 func TestLastWordsDoNotWaitForEver(t *testing.T) {
+	t.Parallel()
 	h := open(t, Config{}, nil)
 	ann := h.come()
 	ann.guest.conn.Send(text("bye"))

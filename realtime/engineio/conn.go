@@ -20,6 +20,7 @@ type Conn struct {
 	reason    string
 	upgrading bool       // a WebSocket is on its way to take over
 	probe     *webSocket // that WebSocket
+	probed    bool       // it has been probed: polls go home
 	posting   bool
 	ws        *webSocket // nil while polling
 	poll      *poll      // the GET that waits, if any

@@ -16,8 +16,15 @@ import (
 func TestEveryoneIsToldToFlush(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann, guest := h.join()
-	if !guest.conn.Enqueue(text("first")) || !guest.conn.Enqueue(text("second")) {
-		t.Error("somebody was not told to flush")
+	await(t, "the handshake is over", func() bool {
+		guest.conn.mu.Lock()
+		defer guest.conn.mu.Unlock()
+		return !guest.conn.writing
+	})
+	for _, s := range []string{"first", "second"} {
+		if !guest.conn.Enqueue(text(s)) {
+			t.Errorf("who queued the %s was not told to flush", s)
+		}
 	}
 	guest.conn.Flush()
 	ann.mustHear("4first", "4second")

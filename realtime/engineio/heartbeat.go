@@ -14,22 +14,26 @@ func (c *Conn) Ping(gap time.Duration) (index uint32, ok bool) {
 	if c.closed || c.pings != c.pongs {
 		return 0, false
 	}
-	// The wheel's clock costs nothing to read. It is up to one tick late, which makes the gap that much longer.
-	if due := c.pingedAt + int64(gap); c.server.wheel.clock.Load() < due {
-		if !c.wantTick {
-			c.wantTick = true
-			c.armBefore(due)
-		}
+	// The wheel's clock is up to one tick late and costs nothing to read: it is enough for who has been told to wait.
+	due := c.pingedAt + int64(gap)
+	if c.wantTick && c.server.wheel.clock.Load() < due {
 		return 0, false
 	}
-	c.sendPing(c.server.wheel.now())
+	now := c.server.wheel.now()
+	if now < due {
+		c.wantTick = true
+		c.armBefore(due)
+		return 0, false
+	}
+	c.sendPing(now)
 	return c.pings, true
 }
 
-func (c *Conn) sendPing(now int64) (flush bool) {
+// sendPing queues a ping that counts as sent at a time on the wheel's clock.
+func (c *Conn) sendPing(at int64) (flush bool) {
 	c.pings++
-	c.pingedAt = now
-	c.armBefore(now + int64(c.server.cfg.PingTimeout))
+	c.pingedAt = at
+	c.armBefore(at + int64(c.server.cfg.PingTimeout))
 	return c.enqueue(c.server.ping)
 }
 
@@ -92,7 +96,9 @@ func (c *Conn) tick(now int64) {
 	if next := c.pingedAt + int64(c.server.cfg.PingInterval); c.pings != c.pongs {
 		c.armBefore(c.pingedAt + int64(c.server.cfg.PingTimeout))
 	} else if now >= next {
-		flush = c.sendPing(now)
+		// Counted from when it was due, so that a session ends when the client has reckoned it to; unless the machine
+		// is slower than a tick, which must not cost the client its time.
+		flush = c.sendPing(max(next, now-int64(c.server.wheel.tick)))
 	} else {
 		c.armBefore(next)
 	}

@@ -37,19 +37,19 @@ type packet struct {
 	data   []byte
 }
 
-// decodeText decodes a packet that came as text.
+// decodeText decodes a packet that came as text. That it is UTF-8 has been checked.
 func decodeText(data []byte) (packet, error) {
-	switch {
-	case len(data) == 0 || data[0] < packetOpen || data[0] > packetNoop:
+	if len(data) == 0 || data[0] < packetOpen || data[0] > packetNoop {
 		return packet{}, errPacket
-	case !utf8.Valid(data):
-		return packet{}, errUTF8
 	}
 	return packet{kind: data[0], data: data[1:]}, nil
 }
 
 // decodePayload calls each with every packet of a polling payload, in order, until one is malformed or each fails.
 func decodePayload(data []byte, each func(packet) error) error {
+	if !utf8.Valid(data) {
+		return errUTF8
+	}
 	for more := true; more; {
 		var part []byte
 		part, data, more = bytes.Cut(data, []byte{separator})

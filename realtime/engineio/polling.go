@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -12,12 +13,17 @@ type poll struct {
 	answer chan []byte // of capacity 1, so that whoever answers does not wait
 }
 
-// How long a client may take to send a body, or to take an answer.
+// bodyWait is how long a client may take to send a body.
 const bodyWait = 30 * time.Second
+
+// pollHold is how long a poll is held while the client ought to stop polling and upgrade. It keeps a client that does
+// not, because the probe's answer is late or lost, from polling as fast as it can.
+const pollHold = 100 * time.Millisecond
 
 // servePoll answers a GET with everything that is queued, or waits for the first thing that is.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	waiting := &poll{answer: make(chan []byte, 1)}
+	var home <-chan time.Time // nil: never
 	c.mu.Lock()
 	switch {
 	case c.ws != nil:
@@ -38,32 +44,51 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		if c.closed && c.queue.len() == 0 {
 			c.forget()
 		}
-	case c.upgrading:
-		waiting.answer <- []byte{packetNoop}
 	default:
 		c.poll = waiting
+		if c.probed {
+			home = time.After(pollHold)
+		}
 	}
 	c.mu.Unlock()
 
 	select {
 	case payload := <-waiting.answer:
 		c.writePayload(w, payload)
+	case <-home:
+		c.mu.Lock()
+		if c.poll == waiting {
+			c.endPoll()
+		}
+		c.mu.Unlock()
+		c.writePayload(w, <-waiting.answer)
 	case <-r.Context().Done():
 		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
 		c.close(closeTransport("poll cancelled"))
 	}
 }
 
+// writePayload answers a poll. An answer that did not go out is lost, and the session with it.
 func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
-	control := http.NewResponseController(w)
-	control.SetWriteDeadline(time.Now().Add(bodyWait)) // not every ResponseWriter has one; then the server's holds
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=UTF-8")
+	header.Set("Content-Length", strconv.Itoa(len(payload)))
 	header.Set("Cache-Control", "no-store")
-	if _, err := w.Write(payload); err != nil {
-		c.close(closeTransport("poll not answered"))
+	control := http.NewResponseController(w)
+	var err error
+	for rest := payload; err == nil && len(rest) > 0; {
+		n := min(len(rest), batchSize)
+		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // of each part, not of all
+		_, err = w.Write(rest[:n])
+		rest = rest[n:]
+	}
+	if err == nil {
+		err = control.Flush() // under the deadline, where its failure is seen
 	}
 	control.SetWriteDeadline(time.Time{})
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		c.close(closeTransport("poll not answered"))
+	}
 }
 
 // takePayload takes from the queue what fits one answer, at least one packet, and the last words if they are said.

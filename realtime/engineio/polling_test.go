@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -206,6 +207,28 @@ func TestPollOutlivesTheServersTimeouts(t *testing.T) {
 	}
 	ann.guest.conn.Send(text("late"))
 	h.must(<-waiting, 200, "4late")
+}
+
+// A client that asks and does not take the answer is not waited for.
+func TestPollerThatTakesNothingIsCut(t *testing.T) {
+	h := open(t, Config{WriteTimeout: 100 * time.Millisecond, MaxPayload: 8 << 20}, nil, func(s *http.Server) {
+		s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+			c.(*net.TCPConn).SetWriteBuffer(32 << 10)
+			return ctx
+		}
+	})
+	ann := h.come()
+	ann.guest.conn.Send(text(strings.Repeat("x", 4<<20)))
+	conn, err := net.Dial("tcp", h.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.(*net.TCPConn).SetReadBuffer(32 << 10)
+	if _, err := io.WriteString(conn, "GET /?"+ann.query()+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	h.mustClose(ann.guest, "poll not answered")
 }
 
 func TestBinaryPostIsDecodedOnce(t *testing.T) {

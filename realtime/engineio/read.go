@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"errors"
-	"io"
 
 	"github.com/gobwas/ws"
 )
@@ -11,16 +10,11 @@ import (
 
 // readWebSocket hears the socket until it ends.
 func (c *Conn) readWebSocket(sock *webSocket) {
-	err := c.readMessages(sock)
-	var broken *endOf
-	switch {
-	case errors.As(err, &broken):
-		c.close(&closing{reason: broken.reason, code: broken.code, packet: packetClose})
-	case errors.Is(err, io.EOF):
-		c.close(closeByPeer())
-	default:
-		c.close(closeTransport("connection lost"))
+	var end *closing
+	if err := c.readMessages(sock); !errors.As(err, &end) {
+		end = closeTransport("connection lost")
 	}
+	c.close(end)
 	sock.linger()
 }
 
@@ -38,19 +32,22 @@ func (c *Conn) readMessages(sock *webSocket) error {
 			}
 			continue
 		case op == ws.OpPing: // of the WebSocket layer, from a proxy
-			pong := append(make([]byte, maxHeader, maxHeader+len(data)), data...)
-			c.Enqueue(newFrame(pong, ws.OpPong))
+			c.Enqueue(pong(data))
 			continue
 		}
 		p := packet{kind: packetMessage, binary: true, data: data}
 		if op == ws.OpText {
 			if p, err = decodeText(data); err != nil {
-				return &endOf{ws.StatusProtocolError, err.Error()}
+				return closeProtocol(err.Error())
 			}
 		}
 		if end := c.receive(p); end != nil {
-			c.close(end)
-			return io.EOF
+			return end
 		}
 	}
+}
+
+// pong answers a ping of the WebSocket layer (RFC 6455, section 5.5.3).
+func pong(data []byte) *Frame {
+	return newFrame(append(make([]byte, maxHeader, maxHeader+len(data)), data...), ws.OpPong)
 }

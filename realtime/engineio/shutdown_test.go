@@ -75,6 +75,7 @@ func TestShutdownWaitsForTheNextPoll(t *testing.T) {
 }
 
 func TestShutdownGivesUpOnWhoDoesNotPoll(t *testing.T) {
+	t.Parallel()
 	h := open(t, Config{}, nil)
 	ann := h.come()
 	ann.guest.conn.Send(text("last"))

@@ -9,7 +9,7 @@ import (
 
 // This file is the upgrade of a Conn from polling to a WebSocket (protocol 4, section "Upgrade").
 
-// serveUpgrade lets a WebSocket take over from polling (protocol 4, section "Upgrade").
+// serveUpgrade opens a WebSocket that may take over.
 func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	refused := c.closed || c.ws != nil || c.upgrading
@@ -32,7 +32,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.probe = sock
-	sock.conn.SetReadDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
+	sock.conn.SetDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
 	c.server.run(func() {
 		if c.readProbe(sock) {
 			c.Flush()
@@ -41,12 +41,13 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		}
 		sock.conn.Close()
 		c.mu.Lock()
-		c.upgrading, c.probe = false, nil
+		c.probe, c.probed, c.upgrading = nil, false, false
 		c.mu.Unlock()
 	})
 }
 
-// readProbe answers the probe and waits for the upgrade packet; true when the socket has taken over.
+// readProbe answers the probe and waits for the upgrade packet; true when the socket has taken over. Whatever goes wrong
+// ends the attempt, and the session stays with its polls.
 func (c *Conn) readProbe(sock *webSocket) bool {
 	for {
 		op, data, ok, err := sock.take()
@@ -54,31 +55,44 @@ func (c *Conn) readProbe(sock *webSocket) bool {
 		case err != nil:
 			return false
 		case !ok:
-			if sock.fill() != nil {
-				return false
-			}
+			err = sock.fill()
+		case op == ws.OpPing:
+			_, err = sock.conn.Write(pong(data).wire)
 		case op == ws.OpText && string(data) == "2probe":
-			if _, err := sock.conn.Write(textPacket(packetPong, "probe").wire); err != nil {
-				return false
+			if _, err = sock.conn.Write(textPacket(packetPong, "probe").wire); err == nil {
+				c.releasePolls()
 			}
-			// The client sends the upgrade packet only after its last poll has been answered.
-			c.mu.Lock()
-			c.endPoll()
-			c.mu.Unlock()
 		case op == ws.OpText && len(data) == 1 && data[0] == packetUpgrade:
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.closed {
-				return false
-			}
-			sock.conn.SetReadDeadline(time.Time{})
-			c.ws, c.probe, c.upgrading = sock, nil, false
-			c.endPoll()
-			return true
+			return c.takeOver(sock)
 		default:
 			return false
 		}
+		if err != nil {
+			return false
+		}
 	}
+}
+
+// releasePolls sends the poll that waits home, and soon each that comes: the client goes on with the upgrade when its
+// last poll is answered.
+func (c *Conn) releasePolls() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probed = true
+	c.endPoll()
+}
+
+// takeOver makes the socket the session's transport.
+func (c *Conn) takeOver(sock *webSocket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	sock.conn.SetDeadline(time.Time{})
+	c.ws, c.probe, c.probed, c.upgrading = sock, nil, false, false
+	c.endPoll()
+	return true
 }
 
 // endPoll sends the poll that waits home with nothing.

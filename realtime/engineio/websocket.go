@@ -104,16 +104,31 @@ func (s *webSocket) room(need int) {
 	s.from, s.to = 0, len(unread)
 }
 
-// endOf is the end of a WebSocket that broke a rule: the code and reason go into the close frame.
-type endOf struct {
-	code   ws.StatusCode
-	reason string
+// broken is the end of a WebSocket whose peer broke a rule.
+func broken(code ws.StatusCode, reason string) *closing {
+	return &closing{reason: reason, code: code, packet: packetClose}
 }
 
-func (e *endOf) Error() string { return e.reason }
+// goodbye is the end that a close frame asks for: its code is echoed (RFC 6455, section 5.5.1).
+func goodbye(payload []byte) *closing {
+	if len(payload) == 0 {
+		return closeByPeer()
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	switch err := ws.CheckCloseFrameData(code, reason); err {
+	case nil:
+		end := closeByPeer()
+		end.code = code
+		return end
+	case ws.ErrProtocolInvalidUTF8:
+		return broken(ws.StatusInvalidFramePayloadData, err.Error())
+	default:
+		return broken(ws.StatusProtocolError, err.Error())
+	}
+}
 
 // take returns the next message or ping that has arrived whole; ok is false when fill must read first. data is valid
-// until the next take or fill.
+// until the next take or fill. An error is a *closing.
 func (s *webSocket) take() (op ws.OpCode, data []byte, ok bool, err error) {
 	for {
 		header, size, err := parseHeader(s.buf[s.from:s.to])
@@ -167,7 +182,7 @@ func parseHeader(data []byte) (h ws.Header, size int, err error) {
 			length = length<<8 | int64(b)
 		}
 		if length < 0 {
-			return h, 0, &endOf{ws.StatusProtocolError, "frame length out of range"}
+			return h, 0, broken(ws.StatusProtocolError, "frame length out of range")
 		}
 		size += extended
 	}
@@ -187,10 +202,10 @@ func (s *webSocket) check(h ws.Header) error {
 		state |= ws.StateFragmented
 	}
 	if err := ws.CheckHeader(h, state); err != nil {
-		return &endOf{ws.StatusProtocolError, err.Error()}
+		return broken(ws.StatusProtocolError, err.Error())
 	}
-	if h.Length > int64(s.max) || len(s.message)+int(h.Length) > s.max {
-		return &endOf{ws.StatusMessageTooBig, "message over maxPayload"}
+	if !h.OpCode.IsControl() && h.Length > int64(s.max-len(s.message)) {
+		return broken(ws.StatusMessageTooBig, "message over maxPayload")
 	}
 	return nil
 }
@@ -203,7 +218,7 @@ func (s *webSocket) frame(h ws.Header, payload []byte) (op ws.OpCode, data []byt
 	case ws.OpPong:
 		return ws.OpContinuation, nil, nil
 	case ws.OpClose:
-		return 0, nil, io.EOF
+		return 0, nil, goodbye(payload)
 	case ws.OpContinuation:
 		s.message = append(s.message, payload...)
 		payload = s.message
@@ -218,7 +233,7 @@ func (s *webSocket) frame(h ws.Header, payload []byte) (op ws.OpCode, data []byt
 	}
 	s.message = nil
 	if s.opcode == ws.OpText && !utf8.Valid(payload) {
-		return 0, nil, &endOf{ws.StatusInvalidFramePayloadData, errUTF8.Error()}
+		return 0, nil, broken(ws.StatusInvalidFramePayloadData, errUTF8.Error())
 	}
 	return s.opcode, payload, nil
 }

@@ -22,6 +22,7 @@ func narrow(t *testing.T, p *peer, g *guest) {
 
 // A peer that takes little at a time, but goes on taking, is waited for, however long one frame lasts.
 func TestSlowPeerGetsALongFrame(t *testing.T) {
+	t.Parallel()
 	const wait = 400 * time.Millisecond
 	h := open(t, Config{WriteTimeout: wait}, nil)
 	ann, guest := h.join()

@@ -8,6 +8,9 @@ import (
 )
 
 // AdvanceCursors implements chat.CursorStore.
+//
+// A crash may undo moves, but no first cursor: those say where a new device begins, and without them it would be sent
+// everything. They cost a sync only where a conversation is new to a device.
 func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
 	// The furthest of each, since the batch does not see its own writes.
 	moves := make(map[string]uint64, len(cursors))
@@ -33,6 +36,7 @@ func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error
 			if former, _ := binary.Uvarint(value); ok && former >= seq {
 				continue
 			}
+			c.mayLose = c.mayLose && ok
 			if err := c.Set([]byte(k), binary.AppendUvarint(value[:0], seq), nil); err != nil {
 				return broken(err)
 			}

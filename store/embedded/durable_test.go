@@ -197,35 +197,49 @@ func TestReadersWaitForTheDisk(t *testing.T) {
 	see(4)
 }
 
-// What need not be durable at once is durable soon.
-func TestLazyWritesReachTheDisk(t *testing.T) {
+// Where a device begins is durable at once; where it has come since, soon.
+func TestCursorsReachTheDisk(t *testing.T) {
 	d := newDisk()
 	s := d.open(t, nil)
 	defer s.Close()
-	synced := make(chan struct{}, 1)
-	tell := func() error {
-		select {
-		case synced <- struct{}{}:
-		default:
-		}
-		return nil
-	}
-	for seq := uint64(1); seq < 3; seq++ {
-		d.onSync.Store(&tell)
+	advance := func(seq uint64) {
+		t.Helper()
 		if err := s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Device: "phone", Conv: annBo, Seq: seq}}); err != nil {
 			t.Fatal(err)
 		}
-		<-synced
-		d.onSync.Store(nil)
-		// The sync is only about to happen; one more, and it has happened.
-		if _, err := s.Append(t.Context(), []chat.Message{hello("")}); err != nil {
+	}
+	found := func() uint64 {
+		t.Helper()
+		after := d.cut().open(t, nil)
+		defer after.Close()
+		cursors, err := after.Cursors(t.Context(), ann, "phone")
+		if err != nil {
 			t.Fatal(err)
 		}
-		after := d.cut().open(t, nil)
-		if got, err := after.Cursors(t.Context(), ann, "phone"); err != nil || got[annBo] != seq {
-			t.Errorf("after the cut the cursors are %v, error %v", got, err)
-		}
-		after.Close()
+		return cursors[annBo]
+	}
+	advance(1)
+	if got := found(); got != 1 {
+		t.Errorf("after the cut the first cursor is %d, want 1", got)
+	}
+	syncing := make(chan struct{})
+	tell := func() error {
+		syncing <- struct{}{}
+		return nil
+	}
+	d.onSync.Store(&tell)
+	advance(2)
+	if got := found(); got != 1 {
+		t.Errorf("the move to %d waited for the disk", got)
+	}
+	<-syncing // nobody asked for it
+	d.onSync.Store(nil)
+	// That sync is only about to happen; after one more it has happened.
+	if _, err := s.Append(t.Context(), []chat.Message{hello("")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(); got != 2 {
+		t.Errorf("after the cut the cursor is %d, want 2", got)
 	}
 }
 
@@ -257,10 +271,11 @@ func TestBrokenDiskEndsTheServer(t *testing.T) {
 		},
 		"account": func(s *Store) error { return s.CreateAccount(t.Context(), account) },
 		"cursor": func(s *Store) error {
-			err := s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Conv: annBo, Seq: 7}})
-			if err == nil {
-				s.sync()
-			}
+			return s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Conv: annBo, Seq: 7}})
+		},
+		"what may wait": func(s *Store) error {
+			err := s.Beat(t.Context(), "node", time.Now())
+			s.sync()
 			return err
 		},
 	} {

@@ -58,10 +58,14 @@ func Open(_ context.Context, dir string, log *slog.Logger) (*Store, error) {
 	}
 	_, missing := os.Stat(dir)
 	s, err := open(dir, nil, log)
-	if err == nil && missing != nil {
-		err = os.Chmod(dir, 0o700) // what people write to each other is nobody else's
+	if err != nil || missing == nil {
+		return s, err
 	}
-	return s, err
+	if err := os.Chmod(dir, 0o700); err != nil { // what people write to each other is nobody else's
+		s.Close()
+		return nil, openError(dir, err)
+	}
+	return s, nil
 }
 
 // OpenMemory opens an empty engine whose data ends with it.

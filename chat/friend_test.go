@@ -1,0 +1,47 @@
+package chat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+func TestFriendsGoOneWay(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob", "Carl")
+	ann, bob, carl := people[0], people[1], people[2]
+	now := &clock{now: noon()}
+	s := &chat.Friends{Store: engine, Accounts: engine, Now: now.Now}
+	for _, step := range []struct {
+		friend chat.UserID
+		added  bool
+		code   chat.Code
+	}{
+		{carl, true, ""}, {bob, true, ""}, {carl, false, ""}, {ann, false, chat.Invalid}, {"Bob", false, chat.Invalid},
+		{chat.NewUserID(noon()), false, chat.NotFound},
+	} {
+		now.pass(time.Second)
+		added, err := s.Add(t.Context(), ann, step.friend)
+		wantCode(t, "adding "+string(step.friend), err, step.code)
+		if added != step.added {
+			t.Errorf("adding %s: added is %v", step.friend, added)
+		}
+	}
+	list := func(owner chat.UserID) (names string) {
+		friends, err := s.List(t.Context(), owner)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, f := range friends {
+			names += f.Username + " "
+		}
+		return names
+	}
+	if got := list(ann); got != "Carl Bob " {
+		t.Errorf("Ann's friends are %q", got)
+	}
+	if got := list(bob); got != "" {
+		t.Errorf("Bob's friends are %q", got)
+	}
+}

@@ -1,0 +1,273 @@
+package engineio
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// probe opens a WebSocket to a poller's session and probes it.
+func (p *poller) probe() *peer {
+	p.house.t.Helper()
+	socket := p.open()
+	socket.say("2probe")
+	socket.mustHear("3probe")
+	return socket
+}
+
+// open opens a WebSocket to a poller's session.
+func (p *poller) open() *peer {
+	p.house.t.Helper()
+	socket, err := p.house.dial("&sid=" + p.sid)
+	if err != nil {
+		p.house.t.Fatal(err)
+	}
+	return socket
+}
+
+func TestUpgradeTakesOver(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	waiting := ann.wait()
+	socket := ann.probe()
+	h.must(<-waiting, 200, "6")
+	h.must(ann.poll(), 200, "6")
+	h.must(ann.post("4by post"), 200, "ok")
+	if got := ann.guest.conn.Transport(); got != "polling" {
+		t.Errorf("on %s before the upgrade", got)
+	}
+	socket.say("5", "4by socket") // the message on the heels of the upgrade
+	socket.mustHear("4by post", "4by socket")
+	if got := ann.guest.conn.Transport(); got != "websocket" {
+		t.Errorf("on %s after the upgrade", got)
+	}
+	// The session's polls are over, and so are further sockets.
+	h.must(ann.poll(), 400, badRequest)
+	h.must(ann.post("4late"), 400, badRequest)
+	if _, err := h.dial("&sid=" + ann.sid); err == nil {
+		t.Error("a second WebSocket was let in")
+	}
+	socket.say("4still there")
+	socket.mustHear("4still there")
+	h.must(h.ask("GET", "EIO=4&transport=polling&sid=nobody", ""), 400, unknownSession)
+	socket.say("1")
+	socket.mustEnd(ws.StatusNormalClosure, "closed by the client")
+	h.mustClose(ann.guest, "closed by the client")
+}
+
+// Until the probe the polls go on as ever, whatever has become of the socket.
+func TestPollsGoOnUntilTheProbe(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	waiting := ann.wait()
+	socket := ann.open()
+	if _, err := h.dial("&sid=" + ann.sid); err == nil {
+		t.Error("a second WebSocket was let in")
+	}
+	socket.send(ws.NewPingFrame([]byte("proxy")))
+	if f, err := socket.frame(); err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != "proxy" {
+		t.Errorf("got %v, %v", f, err)
+	}
+	if !ann.held() {
+		t.Error("the poll was sent home")
+	}
+	ann.guest.conn.Send(text("news"))
+	h.must(<-waiting, 200, "4news")
+	socket.say("2probe")
+	socket.mustHear("3probe")
+	ann.guest.conn.Send(text("more"))
+	h.must(ann.poll(), 200, "4more")
+	socket.say("5")
+	ann.guest.conn.Send(text("over"))
+	socket.mustHear("4over")
+}
+
+// A client that goes on polling after the probe does not do so as fast as it can.
+func TestPollsAreHeldWhileTheUpgradeIsDue(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	ann.probe()
+	start := time.Now()
+	for range 3 {
+		h.must(ann.poll(), 200, "6")
+	}
+	if took := time.Since(start); took < 3*pollHold {
+		t.Errorf("three polls took %v", took)
+	}
+}
+
+// An attempt that fails leaves the session to its polls, and another may follow.
+func TestFailedUpgradeLeavesTheSession(t *testing.T) {
+	h := open(t, Config{UpgradeTimeout: 100 * time.Millisecond}, nil)
+	ann := h.come()
+	over := func() bool {
+		ann.guest.conn.mu.Lock()
+		defer ann.guest.conn.mu.Unlock()
+		return !ann.guest.conn.upgrading
+	}
+	for name, fail := range map[string]func(socket *peer){
+		"silence":                  func(*peer) {},
+		"silence behind the probe": func(socket *peer) { socket.say("2probe") },
+		"a message too early":      func(socket *peer) { socket.say("2probe", "4hello") },
+		"a broken frame":           func(socket *peer) { socket.Write([]byte{0x81, 0x01, 'x'}) },
+		"hanging up":               func(socket *peer) { socket.Close() },
+		"hanging up behind the probe": func(socket *peer) {
+			socket.say("2probe")
+			socket.mustHear("3probe")
+			socket.Close()
+		},
+	} {
+		fail(ann.open())
+		await(t, name+" ends the attempt", over)
+		waiting := ann.wait()
+		ann.guest.conn.Send(text(name))
+		h.must(<-waiting, 200, "4"+name)
+	}
+	socket := ann.probe()
+	socket.say("5", "4hello")
+	socket.mustHear("4hello")
+	if len(ann.guest.closed) > 0 {
+		t.Errorf("closed because of %q", <-ann.guest.closed)
+	}
+}
+
+// A probe that asks and asks, and reads no answer, ends with the attempt's time as well.
+func TestProbeThatDoesNotReadEnds(t *testing.T) {
+	h := open(t, Config{UpgradeTimeout: 300 * time.Millisecond}, nil)
+	ann := h.come()
+	socket := ann.open()
+	probes := masked(ws.NewTextFrame([]byte("2probe")))
+	for range 12 {
+		probes = append(probes, probes...)
+	}
+	for {
+		if _, err := socket.Write(probes); err != nil {
+			break
+		}
+	}
+	h.must(ann.post("4hello"), 200, "ok")
+	h.must(ann.poll(), 200, "4hello")
+}
+
+func TestSessionEndsDuringTheUpgrade(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	socket := ann.probe()
+	ann.guest.conn.Close("enough")
+	if _, err := socket.frame(); err == nil {
+		t.Error("heard something")
+	}
+	h.mustClose(ann.guest, "enough")
+}
+
+// traveller is a client as the protocol wants it, which upgrades while packets flow both ways.
+type traveller struct {
+	*poller
+	socket  *peer
+	heard   int
+	heardOn [2]int // by polls, by socket
+}
+
+// listen checks that packets come in order.
+func (a *traveller) listen(packets string) {
+	a.house.t.Helper()
+	for packet := range strings.SplitSeq(packets, "\x1e") {
+		if packet == "6" {
+			continue
+		}
+		if want := fmt.Sprint("4", a.heard); packet != want {
+			a.house.t.Fatalf("heard %.50q, want %q", packet, want)
+		}
+		a.heard++
+		if a.socket == nil {
+			a.heardOn[0]++
+		} else {
+			a.heardOn[1]++
+		}
+	}
+}
+
+// Packets flow both ways, as fast as each side takes them, while the session moves from polls to a WebSocket. Nothing
+// is lost, doubled or out of order.
+func TestNothingIsLostInAnUpgrade(t *testing.T) {
+	const all = 2000
+	var onPolls, onSocket atomic.Int64
+	for round := range 40 {
+		next := 0
+		said := make(chan struct{})
+		h := open(t, Config{}, func(g *guest, data []byte, _ bool) error {
+			if string(data) != fmt.Sprint(next) {
+				t.Errorf("the server heard %q, want %d", data, next)
+			}
+			if next++; next == all {
+				close(said)
+			}
+			return nil
+		})
+		ann := &traveller{poller: h.come()}
+		random := rand.New(rand.NewPCG(5, uint64(round)))
+		go func() {
+			for i := range all {
+				if ann.guest.conn.WaitShort(t.Context(), 2000) != nil {
+					return
+				}
+				ann.guest.conn.Send(text(fmt.Sprint(i)))
+			}
+		}()
+
+		// Polls and posts, until the probe is answered and both rest.
+		var probed atomic.Bool
+		posted := make(chan int)
+		go func() {
+			sent := 0
+			for sent < all && !probed.Load() {
+				var body []string
+				for range min(1+sent%7, all-sent) {
+					body = append(body, fmt.Sprint("4", sent))
+					sent++
+				}
+				h.must(ann.post(strings.Join(body, "\x1e")), 200, "ok")
+			}
+			posted <- sent
+		}()
+		socket := make(chan *peer, 1)
+		departure, departed := random.IntN(all/2), false
+		for !probed.Load() {
+			got := ann.poll()
+			if got.status != 200 {
+				t.Fatalf("poll: %v", got)
+			}
+			ann.listen(got.body)
+			if !departed && ann.heard >= departure {
+				departed = true
+				go func() {
+					p := ann.probe()
+					probed.Store(true)
+					socket <- p
+				}()
+			}
+		}
+		sent := <-posted
+		ann.socket = <-socket
+		ann.socket.say("5")
+		go func() {
+			for ; sent < all; sent++ {
+				ann.socket.Write(masked(ws.NewTextFrame([]byte(fmt.Sprint("4", sent))))) // a failure shows at the server
+			}
+		}()
+		for ann.heard < all {
+			ann.listen(ann.socket.hear())
+		}
+		receive(t, "all that was said", said)
+		onPolls.Add(int64(ann.heardOn[0]))
+		onSocket.Add(int64(ann.heardOn[1]))
+		ann.socket.say("1")
+		h.mustClose(ann.guest, "closed by the client")
+	}
+	t.Logf("heard %d by polls and %d by sockets", onPolls.Load(), onSocket.Load())
+}
