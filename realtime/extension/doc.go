@@ -1,0 +1,36 @@
+// Package extension lets Go programs add Socket.IO namespaces with the API of github.com/zishang520/socket.io/v2, on
+// Parley's own transport. It is the only package that imports that library, and it knows nothing of chat messages.
+//
+// The library keeps what it does well: namespaces, middleware, rooms, the adapter, acks. Its transport and its event
+// dispatch are not used, for they lose and reorder events and can end the process. What is done about each:
+//
+//   - Order. The library starts a goroutine per packet. Here every namespace of a connection has a lane: its events,
+//     and its disconnect, reach the handlers one after the other in the order they came. Acks have a lane of their own,
+//     so a handler may wait for one.
+//   - The first events. The library answers CONNECT before the listeners of `connection` have run. What the client
+//     sends meanwhile waits in the lane until they have.
+//   - Back-pressure. A lane is bounded; while it is full the connection is not read.
+//   - Malformed packets. They end the connection before the library sees them: it hears parsed packets alone.
+//   - Panics. A panic in a listener or middleware is logged, and its event is over. One in a goroutine that a handler
+//     started is beyond reach: it ends the process, as in every Go program.
+//   - Slow readers. What the library sends goes to the connection's bounded queue; who overflows it is closed, with a
+//     reason, and nobody else waits for him.
+//   - Binary. The parts of a packet go out with nothing between them.
+//   - Rooms. The library's adapter loses a join that meets the last leave of the same room, and keeps rooms of sockets
+//     that have left. Both are closed here by a lock.
+//
+// What cannot be closed from outside, and how it is contained:
+//
+//   - Broadcasts that wait for acks (Server.Timeout(…).EmitWithAck) race inside the library on one word when a client
+//     answers before the call returns; the ack function may then be called twice. Guard it with a sync.Once. Acks of
+//     one socket have no such race.
+//   - The modifiers of one socket (Volatile, Timeout, Compress) write to fields without a lock: use them from the
+//     socket's own handlers. Those of a namespace or of To make a value of their own and are free of that.
+//   - Namespaces belong registered before the server listens. A client that asks for one in the very moment it is made
+//     is closed, and comes back.
+//   - The library names no way to a socket's middleware. This package reads the one private field that holds it, and
+//     New fails if that field is not there.
+//
+// The namespace "/" is the chat's. Clients never reach the library through it: listeners registered there hear nothing,
+// and On says so by an error.
+package extension
