@@ -1,0 +1,54 @@
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// auth says how a client gives its token: those of Engine.IO 3 know no auth option, and use the query.
+func auth(protocol string) string {
+	if protocol == "3" {
+		return "AUTH=query"
+	}
+	return "AUTH=auth"
+}
+
+// nodeClient is socket.io-client.
+func nodeClient(folder, protocol string) client {
+	return client{
+		folder: folder, protocol: protocol, legs: allLegs(), tools: []string{"node", "npm"},
+		pins: []string{"package.json", "package-lock.json"},
+		install: func(ctx context.Context, dir string) []*exec.Cmd {
+			return []*exec.Cmd{in(ctx, dir, "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")}
+		},
+		run: func(ctx context.Context, dir string) *exec.Cmd {
+			cmd := in(ctx, "clients", "node", "story.cjs")
+			cmd.Env = append(os.Environ(), "CLIENT_DIR="+dir, auth(protocol))
+			return cmd
+		},
+	}
+}
+
+// pythonClient is python-socketio, the threaded one.
+func pythonClient(folder, protocol string) client {
+	return client{
+		folder: folder, protocol: protocol, legs: allLegs(), tools: []string{"python3"},
+		pins: []string{"requirements.txt"},
+		install: func(ctx context.Context, dir string) []*exec.Cmd {
+			return []*exec.Cmd{
+				in(ctx, dir, "python3", "-m", "venv", "--clear", "venv"),
+				in(ctx, dir, python(dir), "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check",
+					"-r", "requirements.txt"),
+			}
+		},
+		run: func(ctx context.Context, dir string) *exec.Cmd {
+			cmd := in(ctx, "clients", python(dir), "-B", "story.py")
+			cmd.Env = append(os.Environ(), auth(protocol))
+			return cmd
+		},
+	}
+}
+
+func python(dir string) string { return filepath.Join(dir, "venv", "bin", "python") }
