@@ -13,7 +13,7 @@ type closing struct {
 	reason string
 	code   ws.StatusCode
 	drop   bool // what is queued is dropped
-	packet byte // what a poll hears: a close, or a noop when the client itself closed
+	packet byte // what a poll hears: a close, or a noop when the client itself closed or may come back
 }
 
 func (e *closing) Error() string { return e.reason }
@@ -33,8 +33,11 @@ func closePingTimeout() *closing {
 func closeOverflow() *closing {
 	return &closing{reason: "too much waits to be sent: read faster", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
 }
+
+// closeGoingAway is for clients that may come back: some (python-socketio, rust_socketio) take a close packet for the
+// end, but open a new session when a poll fails. The poll after the noop does.
 func closeGoingAway(reason string) *closing {
-	return &closing{reason: reason, code: ws.StatusGoingAway, packet: packetClose}
+	return &closing{reason: reason, code: ws.StatusGoingAway, packet: packetNoop}
 }
 
 // How long a peer has to take the last words: from a WebSocket, and by the next poll.

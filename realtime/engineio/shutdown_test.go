@@ -42,7 +42,7 @@ func TestShutdownSendsWhatIsQueuedAndWaits(t *testing.T) {
 	annGuest.conn.Enqueue(text("one"), text("two")) // queued alone
 	done := h.shutdown(patience)
 	ann.mustHear("4one", "4two")
-	h.must(<-bobWaits, 200, "1")
+	h.must(<-bobWaits, 200, "6")
 	h.mustClose(annGuest, "server shutting down")
 	h.mustClose(bob.guest, "server shutting down")
 	if !running(done) {
@@ -70,7 +70,7 @@ func TestShutdownWaitsForTheNextPoll(t *testing.T) {
 	if !running(done) {
 		t.Error("Shutdown did not wait")
 	}
-	h.must(ann.poll(), 200, "4last\x1e1")
+	h.must(ann.poll(), 200, "4last\x1e6")
 	receive(t, "the end of Shutdown", done)
 }
 
@@ -126,7 +126,7 @@ func TestShutdownWaitsForAHandshake(t *testing.T) {
 				} else if p, err := h.dial(""); err != nil {
 					got <- err.Error()
 				} else {
-					got <- p.hear() + "\x1e1"
+					got <- p.hear() + "\x1e6"
 					p.mustEnd(ws.StatusGoingAway, "server shutting down")
 				}
 			}()
@@ -142,7 +142,7 @@ func TestShutdownWaitsForAHandshake(t *testing.T) {
 			if len(guest.closed) != 1 {
 				t.Error("the handler heard of no end before Shutdown returned")
 			}
-			if packets := <-got; !strings.HasPrefix(packets, "0{") || !strings.HasSuffix(packets, "\x1e1") {
+			if packets := <-got; !strings.HasPrefix(packets, "0{") || !strings.HasSuffix(packets, "\x1e6") {
 				t.Errorf("the client got %q", packets)
 			}
 		})
