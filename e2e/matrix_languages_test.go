@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 )
@@ -25,7 +24,7 @@ func nodeClient(folder, protocol string) client {
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			cmd := in(ctx, "clients", "node", "story.cjs")
-			cmd.Env = append(os.Environ(), "CLIENT_DIR="+dir, auth(protocol))
+			cmd.Env = append(cmd.Environ(), "CLIENT_DIR="+dir, auth(protocol))
 			return cmd
 		},
 	}
@@ -45,10 +44,28 @@ func pythonClient(folder, protocol string) client {
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			cmd := in(ctx, "clients", python(dir), "-B", "story.py")
-			cmd.Env = append(os.Environ(), auth(protocol))
+			cmd.Env = append(cmd.Environ(), auth(protocol))
 			return cmd
 		},
 	}
 }
 
 func python(dir string) string { return filepath.Join(dir, "venv", "bin", "python") }
+
+// javaClient is io.socket:socket.io-client, which Android runs too.
+func javaClient(folder, protocol string) client {
+	return client{
+		folder: folder, protocol: protocol, legs: allLegs(), tools: []string{"java", "javac", "mvn"},
+		pins: []string{"pom.xml"},
+		install: func(ctx context.Context, dir string) []*exec.Cmd {
+			return []*exec.Cmd{in(ctx, dir, "mvn", "--quiet", "--batch-mode", "dependency:copy-dependencies")}
+		},
+		build: func(ctx context.Context, dir string) []*exec.Cmd {
+			return []*exec.Cmd{in(ctx, "clients", "javac", "-encoding", "UTF-8", "-d", filepath.Join(dir, "classes"),
+				"-cp", filepath.Join(dir, "lib", "*"), "Story.java", filepath.Join(folder, "Token.java"))}
+		},
+		run: func(ctx context.Context, dir string) *exec.Cmd {
+			return in(ctx, dir, "java", "-Dfile.encoding=UTF-8", "-cp", "classes:lib/*", "Story")
+		},
+	}
+}

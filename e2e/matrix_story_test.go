@@ -61,7 +61,7 @@ func tell(t *testing.T, cmd func(context.Context) *exec.Cmd, echoURL, transports
 	ctx, cancel := context.WithTimeout(t.Context(), storyWait)
 	defer cancel()
 	program := cmd(ctx)
-	program.Env = append(program.Env, "URL="+s.URL, "ECHO_URL="+watch.url, "TRANSPORTS="+transports,
+	program.Env = append(program.Environ(), "URL="+s.URL, "ECHO_URL="+watch.url, "TRANSPORTS="+transports,
 		"ANN="+ann.id+" "+ann.token, "BOB="+bob.id+" "+bob.token)
 	var errs bytes.Buffer
 	program.Stderr, program.SysProcAttr = &errs, proc.DieWithParent()

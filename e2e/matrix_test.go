@@ -14,6 +14,8 @@ func TestClients(t *testing.T) {
 		nodeClient("node-2.5", "3"),
 		nodeClient("node-3.1", "4"),
 		nodeClient("node-4.8", "4"),
+		javaClient("java-1.0", "3"),
+		javaClient("java-2.1", "4"),
 		pythonClient("python-4", "3"),
 		pythonClient("python-5", "4"),
 	} {
