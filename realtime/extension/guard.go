@@ -21,7 +21,7 @@ func protect(log *slog.Logger, where string, do func()) {
 }
 
 // socketEvents takes the place of a library socket's emitter: listeners run protected, and the end of the socket is
-// told once, whoever brings it about.
+// told once, whoever brings it about, and never before the listeners of `connection` have run.
 type socketEvents struct {
 	events.EventEmitter
 	member               *member
@@ -33,6 +33,9 @@ func (e *socketEvents) Emit(name events.EventName, args ...any) {
 	m := e.member
 	switch name {
 	case "disconnecting", "disconnect":
+		if m.hold(func() { e.Emit(name, args...) }) {
+			return
+		}
 		once := &e.disconnecting
 		if name == "disconnect" {
 			once = &e.ended

@@ -22,8 +22,12 @@ type member struct {
 	leaving    atomic.Bool                           // the client said DISCONNECT, or has been told to go
 	reason     atomic.Pointer[string]                // of its end, when the library knows less
 
-	ready, over         chan struct{} // closed when listeners of `connection` have run; when it is refused or has left
-	readyOnce, overOnce sync.Once
+	ready, over chan struct{} // closed when listeners of `connection` have run; when it is refused or has left
+	overOnce    sync.Once
+
+	mu      sync.Mutex // guards what follows
+	isReady bool
+	held    []func() // what is to be told when it is ready
 }
 
 func newMember(c *connection, namespace string) *member {
@@ -58,10 +62,28 @@ func (m *member) connected() {
 	c.mu.Lock()
 	over, reason := c.over, c.reason
 	c.mu.Unlock()
-	m.readyOnce.Do(func() { close(m.ready) })
+	m.mu.Lock()
+	m.isReady = true
+	held := m.held
+	m.held = nil
+	m.mu.Unlock()
+	close(m.ready)
+	for _, tell := range held {
+		tell()
+	}
 	if over { // too late for the library to take the socket along
 		m.leave(standardReason(reason))
 	}
+}
+
+// hold keeps what comes too early until the listeners of `connection` have run; false when they have.
+func (m *member) hold(tell func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.isReady {
+		m.held = append(m.held, tell)
+	}
+	return !m.isReady
 }
 
 // refused is called when CONNECT_ERROR goes out.
