@@ -11,6 +11,7 @@ import (
 type Conn struct {
 	server *Server
 	id     string
+	old    *protocol3 // nil when the client speaks protocol 4
 
 	in sync.Mutex // held while the handler hears a packet: a POST may still run while the WebSocket takes over
 
@@ -54,7 +55,11 @@ func (c *Conn) start(h Handler) {
 	c.handler = h
 	ended, reason := c.closed, c.reason
 	known := !ended && c.server.add(c)
-	if known {
+	switch {
+	case !known:
+	case c.old != nil:
+		c.armBefore(c.deadline())
+	default:
 		c.armBefore(c.pingedAt + int64(c.server.cfg.PingInterval))
 	}
 	c.mu.Unlock()
@@ -98,6 +103,9 @@ func (c *Conn) Enqueue(frames ...*Frame) (flush bool) {
 func (c *Conn) enqueue(frames ...*Frame) (flush bool) {
 	if c.closed || c.doomed {
 		return false
+	}
+	if c.old != nil {
+		frames = c.old.forms(frames)
 	}
 	c.queue.push(frames...)
 	for _, f := range frames {
@@ -169,6 +177,9 @@ func (c *Conn) ended() error {
 // sent takes n bytes off the account of what waits.
 func (c *Conn) sent(n int) {
 	c.queued -= n
+	if c.old != nil {
+		c.old.out += int64(n)
+	}
 	if c.waiters != nil {
 		c.wake()
 	}
@@ -181,16 +192,21 @@ func (c *Conn) receive(p packet) *closing {
 	if c.isClosed() {
 		return closeByPeer() // changes nothing: the first reason stays
 	}
+	if c.old != nil {
+		c.old.heard.Store(c.server.wheel.now())
+	}
 	switch p.kind {
 	case packetMessage:
 		if err := c.handler.Message(p.data, p.binary); err != nil {
 			return closeProtocol(err.Error())
 		}
+	case packetPing:
+		c.pinged(p.data)
 	case packetPong:
 		c.ponged()
 	case packetClose:
 		return closeByPeer()
-	case packetPing, packetUpgrade, packetNoop: // harmless here: a client of protocol 4 does not ping
+	case packetUpgrade, packetNoop: // harmless here
 	default:
 		return closeProtocol(errPacket.Error())
 	}

@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"encoding/base64"
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/gobwas/ws"
 )
@@ -11,6 +13,8 @@ type Frame struct {
 	wire   []byte // a whole WebSocket frame, unmasked as a server sends it
 	start  uint8  // where the packet begins in wire
 	binary bool
+
+	older [2]atomic.Pointer[Frame] // the forms of a binary message in protocol 3, made when needed: bytes, base64
 }
 
 // maxHeader is the longest header of a frame that a server sends: two bytes and eight of length (RFC 6455, 5.2).
@@ -27,6 +31,27 @@ func NewText(size int, write func(dst []byte) []byte) *Frame {
 func NewBinary(data []byte) *Frame {
 	buf := make([]byte, maxHeader, maxHeader+len(data))
 	return newFrame(append(buf, data...), ws.OpBinary)
+}
+
+// old returns a binary message as protocol 3 has it: bytes behind the packet type, or base64 behind "b4".
+func (f *Frame) old(inBase64 bool) *Frame {
+	form := &f.older[0]
+	if inBase64 {
+		form = &f.older[1]
+	}
+	if made := form.Load(); made != nil {
+		return made
+	}
+	var made *Frame
+	if inBase64 {
+		buf := append(make([]byte, maxHeader, maxHeader+2+base64.StdEncoding.EncodedLen(len(f.body()))), "b4"...)
+		made = newFrame(base64.StdEncoding.AppendEncode(buf, f.body()), ws.OpText)
+	} else {
+		buf := append(make([]byte, maxHeader, maxHeader+1+len(f.body())), rawMessage)
+		made = newFrame(append(buf, f.body()...), ws.OpBinary)
+	}
+	form.Store(made) // another may have made the same
+	return made
 }
 
 func textPacket(kind byte, data string) *Frame {

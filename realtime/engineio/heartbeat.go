@@ -3,11 +3,13 @@ package engineio
 import "time"
 
 // This file is a Conn's time: the heartbeat, the proof of receipt that it gives, and an end that was set beforehand.
-// The server pings (protocol 4, section "Heartbeat"); at most one ping is on its way.
+// The server pings (protocol 4, section "Heartbeat"); at most one ping is on its way. In protocol 3 the client pings,
+// see protocol3.
 
 // Ping queues a ping behind everything queued so far, unless the last one is younger than gap or is not answered yet.
 // Handler.Pong with the returned index, or a higher one, proves that the peer has received all of it. When ok is
-// false, Handler.Tick or Handler.Pong says when to try again.
+// false, Handler.Tick or Handler.Pong says when to try again. In protocol 3, where clients are not pinged, the proof is
+// the next poll, or what the kernel says of a WebSocket.
 func (c *Conn) Ping(gap time.Duration) (index uint32, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -25,7 +27,11 @@ func (c *Conn) Ping(gap time.Duration) (index uint32, ok bool) {
 		c.armBefore(due)
 		return 0, false
 	}
-	c.sendPing(now)
+	if c.old != nil {
+		c.mark3(now)
+	} else {
+		c.sendPing(now)
+	}
 	return c.pings, true
 }
 
@@ -37,10 +43,21 @@ func (c *Conn) sendPing(at int64) (flush bool) {
 	return c.enqueue(c.server.ping)
 }
 
+// pinged hears a ping. A client of protocol 4 has none to send, and gets no answer.
+func (c *Conn) pinged(data []byte) {
+	switch {
+	case c.old == nil:
+	case len(data) == 0:
+		c.Enqueue(c.server.pong)
+	default:
+		c.Enqueue(textPacket(packetPong, string(data)))
+	}
+}
+
 // ponged hears a pong.
 func (c *Conn) ponged() {
 	c.mu.Lock()
-	if c.pongs == c.pings { // nobody asked
+	if c.pongs == c.pings || c.old != nil { // nobody asked
 		c.mu.Unlock()
 		return
 	}
@@ -91,9 +108,11 @@ func (c *Conn) tick(now int64) {
 		c.mu.Unlock()
 		return
 	}
-	handler, wanted, flush := c.handler, c.wantTick, false
+	handler, wanted, flush, proof := c.handler, c.wantTick, false, uint32(0)
 	c.wantTick = false
-	if next := c.pingedAt + int64(c.server.cfg.PingInterval); c.pings != c.pongs {
+	if next := c.pingedAt + int64(c.server.cfg.PingInterval); c.old != nil {
+		proof = c.tick3(now)
+	} else if c.pings != c.pongs {
 		c.armBefore(c.pingedAt + int64(c.server.cfg.PingTimeout))
 	} else if now >= next {
 		// Counted from when it was due, so that a session ends when the client has reckoned it to; unless the machine
@@ -109,15 +128,23 @@ func (c *Conn) tick(now int64) {
 	if flush {
 		c.Flush()
 	}
+	if proof > 0 {
+		c.server.run(func() { c.proved(proof) })
+	}
 	if wanted && handler != nil {
 		handler.Tick()
 	}
 }
 
-// expired closes a connection whose pong is overdue, and tells so. Requests ask too: a timer may be a tick late.
+// expired closes a connection whose pong, or whose ping, is overdue, and tells so. Requests ask too: a timer may be a tick late.
 func (c *Conn) expired() bool {
 	c.mu.Lock()
-	late := !c.closed && c.pings != c.pongs && c.server.wheel.now() >= c.pingedAt+int64(c.server.cfg.PingTimeout)
+	now := c.server.wheel.now()
+	late := c.pings != c.pongs && now >= c.pingedAt+int64(c.server.cfg.PingTimeout)
+	if c.old != nil {
+		late = now >= c.deadline()
+	}
+	late = late && !c.closed
 	c.mu.Unlock()
 	if late {
 		c.close(closePingTimeout())

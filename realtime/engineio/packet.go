@@ -68,12 +68,31 @@ func decodePart(part []byte) (packet, error) {
 	if len(part) == 0 || part[0] != binaryPrefix {
 		return decodeText(part)
 	}
-	raw := make([]byte, base64.StdEncoding.DecodedLen(len(part)-1))
-	n, err := base64.StdEncoding.Decode(raw, part[1:])
+	return decodeBase64(part[1:])
+}
+
+func decodeBase64(data []byte) (packet, error) {
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(data)))
+	n, err := base64.StdEncoding.Decode(raw, data)
 	if err != nil {
 		return packet{}, errBase64
 	}
 	return packet{kind: packetMessage, binary: true, data: raw[:n]}, nil
+}
+
+// payload is the answer to a poll.
+type payload struct {
+	body   []byte
+	binary bool // not text; of protocol 3 alone
+}
+
+// encodePayload makes the payload of frames.
+func encodePayload(frames []*Frame) payload {
+	var body []byte
+	for _, f := range frames {
+		body = appendPart(body, f)
+	}
+	return payload{body: body}
 }
 
 // appendPart appends a frame to a polling payload.

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // poll is a GET that waits for something to send.
 type poll struct {
-	answer chan []byte // of capacity 1, so that whoever answers does not wait
+	answer chan payload // of capacity 1, so that whoever answers does not wait
 }
 
 // bodyWait is how long a client may take to send a body.
@@ -22,7 +23,7 @@ const pollHold = 100 * time.Millisecond
 
 // servePoll answers a GET with everything that is queued, or waits for the first thing that is.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
-	waiting := &poll{answer: make(chan []byte, 1)}
+	waiting := &poll{answer: make(chan payload, 1)}
 	var home <-chan time.Time // nil: never
 	c.mu.Lock()
 	switch {
@@ -40,11 +41,13 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		errUnknownSession.write(w)
 		return
 	case c.queue.len() > 0:
+		c.confirm()
 		waiting.answer <- c.takePayload()
 		if c.closed && c.queue.len() == 0 {
 			c.forget()
 		}
 	default:
+		c.confirm()
 		c.poll = waiting
 		if c.probed {
 			home = time.After(pollHold)
@@ -69,14 +72,22 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 }
 
 // writePayload answers a poll. An answer that did not go out is lost, and the session with it.
-func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
+func (c *Conn) writePayload(w http.ResponseWriter, answer payload) {
+	body, kind := answer.body, "text/plain; charset=UTF-8"
+	switch {
+	case answer.binary:
+		kind = "application/octet-stream"
+	case c.old != nil && c.old.jsonp != "":
+		body, kind = script(c.old.jsonp, body), "text/javascript; charset=UTF-8"
+	}
 	header := w.Header()
-	header.Set("Content-Type", "text/plain; charset=UTF-8")
-	header.Set("Content-Length", strconv.Itoa(len(payload)))
+	header.Set("Content-Type", kind)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Cache-Control", "no-store")
 	control := http.NewResponseController(w)
 	var err error
-	for rest := payload; err == nil && len(rest) > 0; {
+	for rest := body; err == nil && len(rest) > 0; {
 		n := min(len(rest), batchSize)
 		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // of each part, not of all
 		_, err = w.Write(rest[:n])
@@ -93,24 +104,38 @@ func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
 
 // takePayload takes from the queue what fits one answer, at least one packet, and the last words if they are said.
 // The client's own bound is the same maxPayload that it was told.
-func (c *Conn) takePayload() []byte {
-	var payload []byte
-	n, bytes := 0, 0
-	for n < c.queue.len() {
+func (c *Conn) takePayload() payload {
+	n, size, bytes := 0, 0, 0
+	for ; n < c.queue.len(); n++ {
 		f := c.queue.at(n)
-		if n > 0 && len(payload)+len(f.wire)*4/3 >= c.server.cfg.MaxPayload { // base64 makes three bytes four
+		size += len(f.body())
+		if size += partOverhead; f.binary {
+			size += len(f.body())/3 + 1 // base64 makes three bytes four
+		}
+		if n > 0 && size > c.server.cfg.MaxPayload {
 			break
 		}
-		payload = appendPart(payload, f)
 		bytes += len(f.wire)
-		n++
 	}
+	frames := c.queue.first(n)
+	if c.closed && c.last != nil && n == c.queue.len() {
+		frames = append(slices.Clip(frames), c.last)
+	}
+	answer := c.payload(frames...)
 	c.queue.drop(n)
 	c.sent(bytes)
-	if c.closed && c.last != nil && c.queue.len() == 0 {
-		payload = appendPart(payload, c.last)
+	return answer
+}
+
+// partOverhead is the most that a payload adds to a packet: the length of protocol 3, with what stands around it.
+const partOverhead = maxDigits + 2
+
+// payload encodes frames as the client's protocol does.
+func (c *Conn) payload(frames ...*Frame) payload {
+	if c.old != nil {
+		return encodePayload3(frames, c.old.base64)
 	}
-	return payload
+	return encodePayload(frames)
 }
 
 // servePost hears the packets of a body, in order, and answers when all are handled.
@@ -151,7 +176,8 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, status int) {
-	if r.Header.Get("Content-Type") == "application/octet-stream" { // protocol 4 posts text alone
+	binary := r.Header.Get("Content-Type") == "application/octet-stream"
+	if binary && c.old == nil { // protocol 4 posts text alone
 		return closeProtocol("binary body"), http.StatusBadRequest
 	}
 	control := http.NewResponseController(w)
@@ -165,7 +191,7 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, s
 	case err != nil:
 		return closeTransport("body not received"), http.StatusBadRequest
 	}
-	err = decodePayload(body, func(p packet) error {
+	err = c.decodePayload(body, binary, func(p packet) error {
 		if end = c.receive(p); end != nil {
 			return errors.New(end.reason)
 		}
@@ -180,4 +206,21 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, s
 		return end, http.StatusBadRequest
 	}
 	return nil, http.StatusOK
+}
+
+// decodePayload calls each with every packet of a body, as the client's protocol has them.
+func (c *Conn) decodePayload(body []byte, binary bool, each func(packet) error) error {
+	switch {
+	case c.old == nil:
+		return decodePayload(body, each)
+	case binary:
+		return decodeBytes3(body, each)
+	case c.old.jsonp != "":
+		text, err := formPayload(body)
+		if err != nil {
+			return err
+		}
+		body = text
+	}
+	return decodePayload3(body, each)
 }

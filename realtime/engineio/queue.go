@@ -10,6 +10,9 @@ func (q *queue) len() int { return len(q.frames) - q.head }
 
 func (q *queue) at(i int) *Frame { return q.frames[q.head+i] }
 
+// first returns the first n frames, for as long as nothing is dropped.
+func (q *queue) first(n int) []*Frame { return q.frames[q.head : q.head+n] }
+
 func (q *queue) push(frames ...*Frame) {
 	if q.head > 0 && len(q.frames)+len(frames) > cap(q.frames) && q.head >= len(q.frames)/2 {
 		// Half of the array is free at its front: moving down is cheaper than a longer array, and pays for itself.

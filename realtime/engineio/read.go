@@ -35,16 +35,27 @@ func (c *Conn) readMessages(sock *webSocket) error {
 			c.Enqueue(pong(data))
 			continue
 		}
-		p := packet{kind: packetMessage, binary: true, data: data}
-		if op == ws.OpText {
-			if p, err = decodeText(data); err != nil {
-				return closeProtocol(err.Error())
-			}
+		p, err := c.decode(data, op == ws.OpBinary)
+		if err != nil {
+			return closeProtocol(err.Error())
 		}
 		if end := c.receive(p); end != nil {
 			return end
 		}
 	}
+}
+
+// decode decodes the packet in a message.
+func (c *Conn) decode(data []byte, binary bool) (packet, error) {
+	switch {
+	case !binary && c.old != nil:
+		return decodeText3(data)
+	case !binary:
+		return decodeText(data)
+	case c.old != nil:
+		return decodeBinary3(data)
+	}
+	return packet{kind: packetMessage, binary: true, data: data}, nil
 }
 
 // pong answers a ping of the WebSocket layer (RFC 6455, section 5.5.3).

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type Config struct {
 	MaxPayload     int           // bytes of one WebSocket message or polling body (1,000,000)
 	MaxQueued      int           // bytes that wait to be sent to one connection (8 MB)
 	MaxQueuedCount int           // packets that wait to be sent to one connection (20,000)
+	Protocol       int           // of Engine.IO, let in alone: 3 or 4 (both)
 
 	// Open is called when a session stands, before anything is read from it, and returns who hears the connection.
 	// It may send and close already. The request is not kept; Open must not keep it either. Needed.
@@ -46,6 +48,8 @@ type Server struct {
 	wheel   *wheel
 	stop    chan struct{}
 	ping    *Frame
+	pong    *Frame
+	noop    *Frame
 	buffers bufferPool // for reading
 	batches sync.Pool  // *[]byte, for writing
 
@@ -72,6 +76,8 @@ func NewServer(cfg Config) *Server {
 		wheel: newWheel(tick),
 		stop:  make(chan struct{}),
 		ping:  textPacket(packetPing, ""),
+		pong:  textPacket(packetPong, ""),
+		noop:  textPacket(packetNoop, ""),
 		conns: make(map[string]*Conn),
 		idle:  make(chan struct{}),
 	}
@@ -212,10 +218,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			errHandshakeMethod.write(w)
 		case (transport == "websocket") != isUpgrade:
 			errBadRequest.write(w)
-		case query.Get("EIO") != "4":
+		case !s.speaks(query.Get("EIO")):
 			errUnsupportedVersion.write(w)
 		default:
-			s.handshake(w, r, isUpgrade)
+			s.handshake(w, r, query, isUpgrade)
 		}
 		return
 	}
@@ -236,6 +242,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// speaks tells whether a protocol is let in.
+func (s *Server) speaks(protocol string) bool {
+	return (protocol == "3" || protocol == "4") && (s.cfg.Protocol == 0 || strconv.Itoa(s.cfg.Protocol) == protocol)
+}
+
 func isWebSocket(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
@@ -247,13 +258,20 @@ func (s *Server) conn(sid string) *Conn {
 }
 
 // handshake opens a session. Its first packet names the session and the timers (protocol 4, section "Handshake").
-func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade bool) {
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Values, isUpgrade bool) {
 	if !s.begin() {
 		http.Error(w, shuttingDown, http.StatusServiceUnavailable)
 		return
 	}
 	defer s.end()
 	c := newConn(s, newID())
+	if query.Get("EIO") == "3" {
+		var ok bool
+		if c.old, ok = newProtocol3(query, c.pingedAt); !ok {
+			errBadRequest.write(w)
+			return
+		}
+	}
 	if isUpgrade {
 		sock, err := acceptWebSocket(w, r, s)
 		if err != nil {
@@ -261,7 +279,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade boo
 		}
 		c.ws = sock
 	}
-	c.Enqueue(textPacket(packetOpen, s.openPayload(c.id, !isUpgrade)))
+	c.Enqueue(textPacket(packetOpen, s.openPayload(c, !isUpgrade)))
 	c.start(s.cfg.Open(c, r))
 	if c.ws == nil {
 		c.servePoll(w, r)
@@ -271,15 +289,18 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, isUpgrade boo
 	s.run(func() { c.readWebSocket(c.ws) })
 }
 
-func (s *Server) openPayload(sid string, canUpgrade bool) string {
+func (s *Server) openPayload(c *Conn, canUpgrade bool) string {
 	upgrades := "[]"
 	if canUpgrade {
 		upgrades = `["websocket"]`
 	}
-	return `{"sid":"` + sid + `","upgrades":` + upgrades +
+	opening := `{"sid":"` + c.id + `","upgrades":` + upgrades +
 		`,"pingInterval":` + strconv.FormatInt(s.cfg.PingInterval.Milliseconds(), 10) +
-		`,"pingTimeout":` + strconv.FormatInt(s.cfg.PingTimeout.Milliseconds(), 10) +
-		`,"maxPayload":` + strconv.Itoa(s.cfg.MaxPayload) + `}`
+		`,"pingTimeout":` + strconv.FormatInt(s.cfg.PingTimeout.Milliseconds(), 10)
+	if c.old != nil {
+		return opening + `}`
+	}
+	return opening + `,"maxPayload":` + strconv.Itoa(s.cfg.MaxPayload) + `}`
 }
 
 // add enters a session; false when the server is shutting down.

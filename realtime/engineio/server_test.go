@@ -79,7 +79,7 @@ func TestRequestsOutOfOrderAreAnsweredWithACode(t *testing.T) {
 		{"websocket without an upgrade", "GET", "EIO=4&transport=websocket", nil, badRequest},
 		{"an upgrade to polling", "GET", "EIO=4&transport=polling", upgrade, badRequest},
 		{"no protocol", "GET", "transport=polling", nil, `{"code":5,"message":"Unsupported protocol version"}`},
-		{"protocol 3", "GET", "EIO=3&transport=polling", nil, `{"code":5,"message":"Unsupported protocol version"}`},
+		{"protocol 2", "GET", "EIO=2&transport=polling", nil, `{"code":5,"message":"Unsupported protocol version"}`},
 		{"protocol abc on a websocket", "GET", "EIO=abc&transport=websocket", upgrade, `{"code":5,"message":"Unsupported protocol version"}`},
 		{"a post to a session's other transport", "POST", "EIO=4&transport=websocket&sid=" + ann.sid, nil, badRequest},
 		{"an upgrade of a session to polling", "GET", "EIO=4&transport=polling&sid=" + ann.sid, upgrade, badRequest},

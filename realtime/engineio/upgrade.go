@@ -7,7 +7,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// This file is the upgrade of a Conn from polling to a WebSocket (protocol 4, section "Upgrade").
+// This file is the upgrade of a Conn from polling to a WebSocket (section "Upgrade" of protocol 4; protocol 3 does the same).
 
 // serveUpgrade opens a WebSocket that may take over.
 func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +32,9 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.probe = sock
+	if c.old != nil {
+		c.old.socketBase64 = r.URL.Query().Get("b64") != ""
+	}
 	sock.conn.SetDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
 	c.server.run(func() {
 		if c.readProbe(sock) {
@@ -92,13 +95,17 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 	sock.conn.SetDeadline(time.Time{})
 	c.ws, c.probe, c.probed, c.upgrading = sock, nil, false, false
 	c.endPoll()
+	if c.old != nil {
+		c.old.base64 = c.old.socketBase64
+		c.confirm() // the client has sent this packet when its last poll was answered
+	}
 	return true
 }
 
 // endPoll sends the poll that waits home with nothing.
 func (c *Conn) endPoll() {
 	if c.poll != nil {
-		c.poll.answer <- []byte{packetNoop}
+		c.poll.answer <- c.payload(c.server.noop)
 		c.poll = nil
 	}
 }

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"encoding/json"
 	"errors"
 	"sync"
 
@@ -98,11 +97,12 @@ func (c *client) handle(p packet, attachments [][]byte) error {
 	if err != nil {
 		return err
 	}
-	if p.kind == typeAck || p.kind == typeBinaryAck {
-		return nil // nothing asks clients for acks yet, and an ack nobody waits for is no error
-	}
 	e.Name, e.Args, e.ID, e.Attachments = name, args, p.id, attachments
-	s.handler.Event(e)
+	if p.kind == typeEvent || p.kind == typeBinaryEvent {
+		s.handler.Event(e)
+	} else if h, ok := s.handler.(AckHandler); ok {
+		h.Ack(e)
+	}
 	return nil
 }
 
@@ -113,11 +113,14 @@ func (c *client) release(e *Event) {
 
 // connect joins a namespace or says why not.
 func (c *client) connect(p packet) error {
-	auth, err := authOf(p)
+	auth, err := c.authOf(p)
 	if err != nil {
 		return err
 	}
 	if c.socket(p.namespace) != nil {
+		if c.old() && p.namespace == "/" {
+			return nil // the server has joined it for the client, which may not know
+		}
 		return errConnected
 	}
 	namespace := c.server.cfg.Namespaces[p.namespace]
@@ -125,7 +128,7 @@ func (c *client) connect(p packet) error {
 		c.refuse(p.namespace, &ConnectError{Message: "Invalid namespace"})
 		return nil
 	}
-	s := &Socket{client: c, namespace: p.namespace, id: newID()}
+	s := &Socket{client: c, namespace: p.namespace, id: c.socketID(p.namespace)}
 	handler, err := namespace.Connect(s, auth)
 	if err != nil {
 		c.refuse(p.namespace, err)
@@ -137,7 +140,7 @@ func (c *client) connect(p packet) error {
 		return nil
 	}
 	c.conn.CloseAfter(0, "")
-	c.conn.Enqueue(controlFrame(typeConnect, p.namespace, []byte(`{"sid":"`+s.id+`"}`)))
+	c.conn.Enqueue(c.welcome(s))
 	if h, ok := handler.(interface{ Connected() }); ok {
 		h.Connected()
 	}
@@ -145,7 +148,10 @@ func (c *client) connect(p packet) error {
 }
 
 // authOf returns the auth object of a CONNECT packet, or nil.
-func authOf(p packet) ([]byte, error) {
+func (c *client) authOf(p packet) ([]byte, error) {
+	if c.old() && len(p.query) > 0 {
+		return queryAuth(p.query)
+	}
 	if len(p.data) == 0 {
 		return nil, nil
 	}
@@ -163,8 +169,7 @@ func (c *client) refuse(namespace string, err error) {
 	if !errors.As(err, &refusal) {
 		refusal = &ConnectError{Message: "internal error"}
 	}
-	payload, _ := json.Marshal(refusal)
-	c.conn.Enqueue(controlFrame(typeConnectError, namespace, payload))
+	c.conn.Enqueue(controlFrame(typeConnectError, namespace, c.refusalPayload(refusal)))
 }
 
 func (c *client) socket(namespace string) *Socket {

@@ -62,7 +62,7 @@ func (c *client) extend(p packet, attachments [][]byte) (err error) {
 	out := &Packet{Namespace: p.namespace, ID: p.id, Attachments: attachments}
 	switch p.kind {
 	case typeConnect:
-		out.Auth, err = authOf(p)
+		out.Auth, err = c.authOf(p)
 	case typeDisconnect:
 		out.Kind = Disconnect
 		if len(p.data) > 0 {

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 
@@ -21,7 +22,8 @@ const (
 
 // Bounds of a packet.
 const (
-	maxNamespace       = 256 // bytes of a namespace's name
+	maxNamespace       = 256     // bytes of a namespace's name
+	maxQuery           = 8 << 10 // bytes of the query behind it
 	maxArgs            = 32
 	maxAttachments     = 16
 	maxAttachmentBytes = 8 << 20 // of all attachments of a packet
@@ -46,7 +48,8 @@ type packet struct {
 	kind        byte
 	attachments int
 	namespace   string
-	id          int64 // or noID
+	query       []byte // behind the namespace: the auth of clients of protocols 3 and 4
+	id          int64  // or noID
 	data        []byte
 }
 
@@ -65,7 +68,7 @@ func parse(data []byte) (p packet, err error) {
 		p.attachments, data = int(n), rest[1:]
 	}
 	if len(data) > 0 && data[0] == '/' {
-		if p.namespace, data, err = cutNamespace(data); err != nil {
+		if p.namespace, p.query, data, err = cutNamespace(data); err != nil {
 			return p, err
 		}
 	}
@@ -78,27 +81,14 @@ func parse(data []byte) (p packet, err error) {
 	return p, nil
 }
 
-// cutNamespace cuts "/name," or "/name" at the end. A query in it, which clients of old protocols send, is dropped.
-func cutNamespace(data []byte) (namespace string, rest []byte, err error) {
-	end, comma := len(data), len(data)
-	for i, c := range data {
-		if c == '?' && end == len(data) {
-			end = i
-		}
-		if c == ',' {
-			comma = i
-			end = min(end, i)
-			rest = data[i+1:]
-			break
-		}
+// cutNamespace cuts "/name,", "/name?query,", or either without the comma at the end.
+func cutNamespace(data []byte) (namespace string, query, rest []byte, err error) {
+	data, rest, _ = bytes.Cut(data, []byte{','})
+	name, query, _ := bytes.Cut(data, []byte{'?'})
+	if len(name) > maxNamespace || len(query) > maxQuery {
+		return "", nil, nil, errNamespace
 	}
-	if end = min(end, comma); end > maxNamespace {
-		return "", nil, errNamespace
-	}
-	if end == 1 {
-		return "/", rest, nil
-	}
-	return string(data[:end]), rest, nil
+	return string(name), query, rest, nil
 }
 
 // number cuts a number without sign off the front; -1 when there is none or it is out of range.
@@ -166,6 +156,47 @@ func AckFrame(namespace string, id int64, argument []byte) *engineio.Frame {
 	})
 }
 
+// EventFrames makes the packet of an event: its text, and the attachments that follow it. id is of the ack that is asked
+// for, negative for none. Each argument is JSON; placeholders in them number the attachments.
+func EventFrames(namespace string, id int64, name string, args, attachments [][]byte) []*engineio.Frame {
+	named := make([][]byte, 0, 1+len(args))
+	named = append(named, rawjson.AppendString(nil, name))
+	return frames(typeEvent, namespace, id, append(named, args...), attachments)
+}
+
+// AckFrames makes the packet of an ack with any number of arguments, as EventFrames does.
+func AckFrames(namespace string, id int64, args, attachments [][]byte) []*engineio.Frame {
+	return frames(typeAck, namespace, id, args, attachments)
+}
+
+func frames(kind byte, namespace string, id int64, args, attachments [][]byte) []*engineio.Frame {
+	size := len(namespace) + 32
+	for _, arg := range args {
+		size += 1 + len(arg)
+	}
+	all := make([]*engineio.Frame, 1, 1+len(attachments))
+	all[0] = engineio.NewText(size, func(dst []byte) []byte {
+		if len(attachments) == 0 {
+			dst = append(dst, kind)
+		} else {
+			dst = append(dst, kind+typeBinaryEvent-typeEvent)
+			dst = strconv.AppendInt(dst, int64(len(attachments)), 10)
+			dst = append(dst, '-')
+		}
+		dst = appendNamespace(dst, namespace)
+		if id >= 0 {
+			dst = strconv.AppendInt(dst, id, 10)
+		}
+		dst = append(dst, '[')
+		dst = append(dst, bytes.Join(args, []byte{','})...)
+		return append(dst, ']')
+	})
+	for _, data := range attachments {
+		all = append(all, engineio.NewBinary(data))
+	}
+	return all
+}
+
 // controlFrame makes a packet with a payload that is no array: CONNECT, CONNECT_ERROR, DISCONNECT.
 func controlFrame(kind byte, namespace string, payload []byte) *engineio.Frame {
 	return engineio.NewText(len(namespace)+len(payload)+2, func(dst []byte) []byte {
@@ -174,7 +205,10 @@ func controlFrame(kind byte, namespace string, payload []byte) *engineio.Frame {
 }
 
 func appendHead(dst []byte, kind byte, namespace string) []byte {
-	dst = append(dst, kind)
+	return appendNamespace(append(dst, kind), namespace)
+}
+
+func appendNamespace(dst []byte, namespace string) []byte {
 	if namespace != "/" {
 		dst = append(dst, namespace...)
 		dst = append(dst, ',')

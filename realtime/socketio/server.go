@@ -46,6 +46,12 @@ type Handler interface {
 	Disconnected(reason string)
 }
 
+// AckHandler is a Handler that also hears acks, in turn with the events.
+type AckHandler interface {
+	// Ack is the answer to the packet with the event's ID; it has no name, and nothing of it is valid after the call.
+	Ack(e *Event)
+}
+
 // Event is one event from a client.
 type Event struct {
 	Name        string
@@ -97,5 +103,8 @@ func (s *Server) open(conn *engineio.Conn, r *http.Request) engineio.Handler {
 		c.extended = &extended{remembered: s.cfg.Extension.Remember(r)}
 	}
 	conn.CloseAfter(s.cfg.ConnectTimeout, "no namespace joined in time")
+	if c.old() {
+		c.joinMain()
+	}
 	return c
 }

@@ -1,0 +1,70 @@
+package socketio
+
+import (
+	"encoding/json"
+	"net/url"
+
+	"github.com/parley-chat/parley/realtime/engineio"
+)
+
+// This file is what Socket.IO protocols 3 and 4 do otherwise, which clients 1.x and 2.x speak over Engine.IO 3. Nothing
+// in a packet tells the two apart, and nothing has to.
+
+// old tells whether the client speaks one of them.
+func (c *client) old() bool { return c.conn.Protocol() == 3 }
+
+// joinMain joins the main namespace without being asked, as such clients expect (protocol 4, section "Connection to a
+// namespace"). Its socket may send as soon as it hears of it.
+func (c *client) joinMain() {
+	if err := c.handle(packet{kind: typeConnect, namespace: "/", id: noID}, nil); err != nil {
+		c.conn.Close(err.Error())
+	}
+}
+
+// socketID returns the id of a new socket. A client of old does not hear it but makes it from the session's.
+func (c *client) socketID(namespace string) string {
+	switch {
+	case !c.old():
+		return newID()
+	case namespace == "/":
+		return c.conn.ID()
+	}
+	return namespace + "#" + c.conn.ID()
+}
+
+// welcome is the packet that says that a namespace is joined.
+func (c *client) welcome(s *Socket) *engineio.Frame {
+	if c.old() {
+		return controlFrame(typeConnect, s.namespace, nil)
+	}
+	return controlFrame(typeConnect, s.namespace, []byte(`{"sid":"`+s.id+`"}`))
+}
+
+// refusalPayload is what stands in CONNECT_ERROR, or in ERROR as the same packet was called: that was the data alone,
+// or without data the message.
+func (c *client) refusalPayload(refusal *ConnectError) []byte {
+	var payload any = refusal
+	if c.old() {
+		if payload = refusal.Data; payload == nil {
+			payload = refusal.Message
+		}
+	}
+	out, err := json.Marshal(payload)
+	if err != nil { // the data has no JSON: the refusal still arrives
+		out, _ = json.Marshal(refusal.Message)
+	}
+	return out
+}
+
+// queryAuth makes an auth object of the query behind a namespace, which is all that old clients can bring for it.
+func queryAuth(query []byte) ([]byte, error) {
+	values, err := url.ParseQuery(string(query))
+	if err != nil {
+		return nil, errNamespace
+	}
+	auth := make(map[string]string, len(values))
+	for name := range values {
+		auth[name] = values.Get(name)
+	}
+	return json.Marshal(auth)
+}
