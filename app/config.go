@@ -17,7 +17,7 @@ import (
 	"github.com/parley-chat/parley/auth"
 )
 
-// Config is everything that can be set. An empty environment is a working configuration.
+// Config is everything that can be set. Load makes one: an empty environment is a working configuration.
 type Config struct {
 	Host           string
 	Port           int
@@ -29,6 +29,7 @@ type Config struct {
 	Origins        []string
 	TrustedProxies []netip.Prefix
 	Trust          bool
+	Admins         []string // user ids and usernames
 	RateLimits     bool
 	BcryptCost     int
 	LogLevel       slog.Level
@@ -114,6 +115,10 @@ func settings() []setting {
 		{"SOCKET_AUTH", "required", "required: login needs a token; trust: a bare user id is believed, for front ends of 2020", func(c *Config, v string) error {
 			c.Trust = v == "trust"
 			return oneOf(v, "required", "trust")
+		}},
+		{"ADMIN_USERS", "", "administrators, who may watch /admin, by user id or username, as ann,…; they have accounts already", func(c *Config, v string) error {
+			c.Admins = list(v)
+			return nil
 		}},
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"

@@ -31,11 +31,11 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 func TestSettingsAreRead(t *testing.T) {
 	c, err := Load(environment("HOST=127.0.0.1", "PORT=0", "MONGO_URI=mongodb://db/x", "JWT_SECRET=0123456789abcdef",
 		"PUBLIC_URL=https://chat.example", "CORS_ORIGINS=https://a.example, https://b.example",
-		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug"))
+		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "ADMIN_USERS=ann, bob", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || !c.Trust || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
+	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || len(c.Admins) != 2 || !c.Trust || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
 		t.Errorf("%+v", c)
 	}
 }

@@ -29,6 +29,8 @@ type committer struct {
 	ready chan struct{} // holds one token when there may be work
 	done  chan struct{} // closed when all is delivered
 
+	counters commitCounters
+
 	mu     sync.Mutex // guards what follows
 	queue  []Outcome  // Err nil, Message without number
 	bytes  int
@@ -173,7 +175,9 @@ func (c *committer) commit(batch []Outcome) {
 	for i := range batch {
 		messages[i] = batch[i].Message
 	}
+	begun := time.Now()
 	receipts, err := c.store.Append(ctx, messages)
+	c.counters.add(len(batch), time.Since(begun))
 	for i := range batch {
 		if i >= len(receipts) {
 			batch[i].Err = Wrap(Unavailable, "the message may not be stored: send it again with the same ref", err)

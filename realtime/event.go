@@ -43,6 +43,7 @@ const maxRefusedInARow = 10_000
 
 // Event implements socketio.Handler.
 func (s *session) Event(e *socketio.Event) {
+	s.door.heard.Add(1)
 	if err := s.pace(e); err != nil {
 		s.refuse(answerOf(e), err)
 		return

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -43,6 +44,7 @@ type Server struct {
 	hub     hub
 	replays chan struct{} // a place for each session that reads its backlog from the engine
 	batches sync.Pool     // *[]*engineio.Conn
+	heard   atomic.Uint64 // events
 }
 
 // maxReplays bounds how many sessions read their backlog at once, so that a thousand that come back together do not
@@ -66,6 +68,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.sio.Serve
 
 // Connections returns how many clients are connected.
 func (s *Server) Connections() int { return s.sio.Len() }
+
+// Stats returns the figures of the transport, and how many events the chat has heard since the start.
+func (s *Server) Stats() (transport engineio.Stats, events uint64) {
+	return s.sio.Stats(), s.heard.Load()
+}
 
 // Shutdown sends what is queued, tells every client to come back later, and waits for them until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) { s.sio.Shutdown(ctx) }

@@ -73,6 +73,7 @@ func (c *connection) Packet(p *socketio.Packet) error {
 		if err != nil {
 			return err
 		}
+		c.server.heard.Add(1)
 		id := p.ID
 		m.events.push(size(p), func() { m.event(args, id) })
 	case socketio.AckPacket:
@@ -171,8 +172,12 @@ func (c *connection) connect(namespace string, auth any) {
 			return
 		}
 	}
+	target := namespace
+	if values, ok := auth.(map[string]any); ok && c.wire.Protocol() == 3 {
+		target += "?" + query(values) // where the library looks for it, as handlers do in url.Values
+	}
 	protect(c.server.log, namespace+" middleware", func() {
-		c.wire.Emit("data", &parser.Packet{Type: parser.CONNECT, Nsp: namespace, Data: auth})
+		c.wire.Emit("data", &parser.Packet{Type: parser.CONNECT, Nsp: target, Data: auth})
 	})
 }
 

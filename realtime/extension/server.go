@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zishang520/engine.io/v2/types"
 	"github.com/zishang520/socket.io/v2/socket"
@@ -35,8 +36,9 @@ type Server struct {
 	frames  frames
 	making  chan struct{} // holds a token while nobody makes a namespace that is not known
 
-	known sync.Map // string -> struct{}: namespaces that stand
-	admin *admin   // nil without ServeAdmin
+	heard atomic.Uint64 // events
+	known sync.Map      // string -> struct{}: namespaces that stand
+	admin *admin        // nil without ServeAdmin
 }
 
 // New returns an extension without namespaces. It fails when the library is not the one that it was written for.
@@ -64,6 +66,9 @@ func New(cfg Config) (*Server, error) {
 
 // Sockets returns the library's server, on which namespaces are registered: Of, then Use and On.
 func (s *Server) Sockets() *Sockets { return s.sockets }
+
+// Events returns how many events the namespaces have been sent since the start.
+func (s *Server) Events() uint64 { return s.heard.Load() }
 
 // Close ends what runs by itself. Connections end with the transport.
 func (s *Server) Close() {

@@ -47,7 +47,7 @@ func newWire(owner *connection, conn *engineio.Conn, request *remembered) *wire 
 }
 
 // Protocol implements engine.Socket.
-func (w *wire) Protocol() int { return 4 }
+func (w *wire) Protocol() int { return w.conn.Protocol() }
 
 // Id implements engine.Socket.
 func (w *wire) Id() string { return w.conn.ID() }

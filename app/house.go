@@ -1,0 +1,179 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/auth"
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/media"
+	"github.com/parley-chat/parley/realtime"
+	"github.com/parley-chat/parley/realtime/extension"
+	"github.com/parley-chat/parley/routes"
+	"github.com/parley-chat/parley/store"
+)
+
+// Server is the whole of Parley, in the command parley or inside another program. It is made by New and ended by Close,
+// or by Run or Serve, which close it themselves.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	store     chat.Store
+	messages  *chat.Messages
+	door      *realtime.Server
+	extension *extension.Server // nil when there is no namespace but the chat's
+	handler   http.Handler
+
+	background sync.WaitGroup
+	stop       context.CancelFunc // ends what runs in the background
+
+	closing  sync.Once
+	closeErr error
+}
+
+// New opens Parley for a program that embeds it: the engine, the rules and the doors. Nothing listens yet. ctx bounds
+// the opening alone. The log is slog.Default.
+//
+//	cfg, err := app.Load(os.Getenv)
+//	...
+//	parley, err := app.New(ctx, cfg)
+//	...
+//	parley.Sockets().Of("/rooms", nil).On("connection", ...)
+//	err = parley.Run(ctx)
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	return open(ctx, cfg, slog.Default(), true)
+}
+
+// Sockets returns the server of github.com/zishang520/socket.io/v2, on which the program registers namespaces of its
+// own before it calls Run or serves Handler. The namespace "/" is the chat's. Package extension says what is otherwise
+// than on the library's own transport.
+func (s *Server) Sockets() *extension.Sockets { return s.extension.Sockets() }
+
+// Handler returns everything that is served: the routes, and Socket.IO at /socket.io/. A program that has an
+// http.Server of its own serves it there, and calls Close before, or beside, its Shutdown: polls that wait are requests
+// too, and end by Close.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close stores and delivers what was taken, tells every client, and closes the engine, until ctx ends. The error says
+// what did not end in time. A second call returns what the first one did.
+func (s *Server) Close(ctx context.Context) error { return s.close(ctx, nil) }
+
+// open builds the house from the cellar up; embedded says that a program may add namespaces. What it opened is closed again when a later part fails.
+func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *Server, err error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	secret := []byte(cfg.JWTSecret)
+	if len(secret) == 0 {
+		if secret, err = auth.LoadSecret(cfg.DataDir); err != nil {
+			return nil, err
+		}
+	}
+	passwords, err := auth.NewPasswords(cfg.BcryptCost)
+	if err != nil {
+		return nil, fmt.Errorf("BCRYPT_COST: %w", err)
+	}
+	files, err := media.Open(filepath.Join(cfg.DataDir, "img"), cfg.TmpDir, log)
+	if err != nil {
+		return nil, err
+	}
+	place := cfg.MongoURI
+	if place == "" {
+		place = filepath.Join(cfg.DataDir, "engine")
+	}
+	engine, err := store.Open(ctx, place, log)
+	if err != nil {
+		return nil, err
+	}
+	s = &Server{cfg: cfg, log: log, store: engine}
+
+	now := time.Now
+	accounts := &chat.Accounts{
+		Store: engine, Passwords: passwords, Tokens: auth.NewTokens(secret, now),
+		Limits: accountLimits(cfg.RateLimits, now), Now: now, Log: log,
+	}
+	cursors := chat.NewCursors(engine, log)
+	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
+	s.messages = chat.NewMessages(engine, engine, now)
+	err = s.extend(embedded, accounts, now)
+	if err == nil {
+		err = registry.Start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	events, bytes := socketLimits(cfg.RateLimits)
+	door := realtime.Config{
+		Accounts: accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
+		Devices: &chat.Devices{Store: engine, Cursors: cursors, Now: now},
+		Trust:   cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
+	}
+	if s.extension != nil {
+		door.Extension = s.extension
+	}
+	s.door = realtime.New(door)
+	accounts.Revoked = s.door.Revoke
+	s.handler = routes.New(routes.Config{
+		Accounts: accounts,
+		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
+		Pictures: &chat.Pictures{Files: files, Accounts: engine, Log: log},
+		Files:    files, Ready: engine.Ping, Socket: s.door,
+		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,
+	})
+	if cfg.Trust {
+		log.Warn("SOCKET_AUTH=trust: any client that can connect can log in as anyone")
+	}
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.background.Go(func() { cursors.Run(background) })
+	s.background.Go(func() { registry.Run(background) })
+	s.messages.Start(s.door)
+	return s, nil
+}
+
+// extend makes what carries other namespaces than the chat's; nothing when there are none.
+func (s *Server) extend(embedded bool, accounts *chat.Accounts, now func() time.Time) (err error) {
+	if !embedded && len(s.cfg.Admins) == 0 {
+		return nil
+	}
+	// A program's own handlers may look at the first request. /admin does not.
+	s.extension, err = extension.New(extension.Config{Log: s.log, KeepRequests: embedded})
+	if err == nil && len(s.cfg.Admins) > 0 {
+		from := &sources{server: s, started: now(), now: now}
+		s.extension.ServeAdmin(extension.AdminConfig{Allowed: administrators(accounts, s.cfg.Admins), Watch: from.watch})
+	}
+	return err
+}
+
+// close takes the house down from the roof: nothing new comes in, what is under way is stored and delivered, clients
+// are told, and only then does the engine close. Its error says what did not end in time. web may be nil.
+func (s *Server) close(ctx context.Context, web *http.Server) error {
+	s.closing.Do(func() {
+		httpDone := make(chan error, 1)
+		go func() { // closes the listener at once, then waits for requests
+			if web == nil {
+				httpDone <- nil
+				return
+			}
+			httpDone <- web.Shutdown(ctx)
+		}()
+		err := s.messages.Close(ctx)
+		s.door.Shutdown(ctx) // polls that wait are requests too: only now can they end
+		if s.extension != nil {
+			s.extension.Close()
+		}
+		err = errors.Join(err, <-httpDone)
+		s.stop()
+		s.background.Wait()
+		s.closeErr = errors.Join(err, s.store.Close())
+	})
+	return s.closeErr
+}

@@ -1,0 +1,29 @@
+package app
+
+import (
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/limit"
+)
+
+// accountLimits are the defaults that README lists: ten logins to an account, then one each 30 s; a hundred logins
+// from an address, then one a second; thirty registrations from an address, then one each 10 s.
+func accountLimits(on bool, now func() time.Time) chat.AccountLimits {
+	if !on {
+		return chat.AccountLimits{LoginByAccount: limit.None{}, LoginByAddress: limit.None{}, RegisterByAddress: limit.None{}}
+	}
+	return chat.AccountLimits{
+		LoginByAccount:    limit.New(10, 30*time.Second, now),
+		LoginByAddress:    limit.New(100, time.Second, now),
+		RegisterByAddress: limit.New(30, 10*time.Second, now),
+	}
+}
+
+// socketLimits are two thousand events, then 500 a second; 16 MB, then 4 MB a second.
+func socketLimits(on bool) (events, bytes limit.Bucket) {
+	if !on {
+		return limit.Bucket{}, limit.Bucket{}
+	}
+	return limit.NewBucket(2000, 2*time.Millisecond), limit.NewBucket(16<<20, 250*time.Nanosecond)
+}
