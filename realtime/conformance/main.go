@@ -29,7 +29,7 @@ func main() {
 // grace is how long clients have to leave when the server ends.
 const grace = 5 * time.Second
 
-// run serves until ctx ends and returns the exit code. It writes the address once it listens.
+// run serves until ctx ends and returns the exit code. It writes its URL once it listens.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -65,7 +65,7 @@ func serve(ctx context.Context, listener net.Listener, engine engineio.Config, s
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	fmt.Fprintln(stdout, "listening on", listener.Addr())
+	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
 	var err error
 	select {
 	case err = <-failed:
