@@ -26,6 +26,7 @@ type Server struct {
 	cfg       Config
 	log       *slog.Logger
 	store     chat.Store
+	accounts  *chat.Accounts
 	messages  *chat.Messages
 	door      *realtime.Server
 	extension *extension.Server // nil when there is no namespace but the chat's
@@ -95,14 +96,14 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s = &Server{cfg: cfg, log: log, store: engine}
 
 	now := time.Now
-	accounts := &chat.Accounts{
+	s.accounts = &chat.Accounts{
 		Store: engine, Passwords: passwords, Tokens: auth.NewTokens(secret, now),
 		Limits: accountLimits(cfg.RateLimits, now), Now: now, Log: log,
 	}
 	cursors := chat.NewCursors(engine, log)
 	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
 	s.messages = chat.NewMessages(engine, engine, now)
-	err = s.extend(embedded, accounts, now)
+	err = s.extend(embedded, now)
 	if err == nil {
 		err = registry.Start(ctx)
 	}
@@ -111,7 +112,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
-		Accounts: accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
+		Accounts: s.accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
 		Devices: &chat.Devices{Store: engine, Cursors: cursors, Now: now},
 		Trust:   cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
 	}
@@ -119,9 +120,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		door.Extension = s.extension
 	}
 	s.door = realtime.New(door)
-	accounts.Revoked = s.door.Revoke
+	s.accounts.Revoked = s.door.Revoke
 	s.handler = routes.New(routes.Config{
-		Accounts: accounts,
+		Accounts: s.accounts,
 		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
 		Pictures: &chat.Pictures{Files: files, Accounts: engine, Log: log},
 		Files:    files, Ready: engine.Ping, Socket: s.door,
@@ -140,7 +141,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 }
 
 // extend makes what carries other namespaces than the chat's; nothing when there are none.
-func (s *Server) extend(embedded bool, accounts *chat.Accounts, now func() time.Time) (err error) {
+func (s *Server) extend(embedded bool, now func() time.Time) (err error) {
 	if !embedded && len(s.cfg.Admins) == 0 {
 		return nil
 	}
@@ -148,7 +149,7 @@ func (s *Server) extend(embedded bool, accounts *chat.Accounts, now func() time.
 	s.extension, err = extension.New(extension.Config{Log: s.log, KeepRequests: embedded})
 	if err == nil && len(s.cfg.Admins) > 0 {
 		from := &sources{server: s, started: now(), now: now}
-		s.extension.ServeAdmin(extension.AdminConfig{Allowed: administrators(accounts, s.cfg.Admins), Watch: from.watch})
+		s.extension.ServeAdmin(extension.AdminConfig{Allowed: administrators(s.accounts, s.cfg.Admins), Watch: from.watch})
 	}
 	return err
 }
