@@ -10,9 +10,18 @@ import (
 
 // newTransport returns a server of Engine.IO alone that answers each message with the message.
 func newTransport(cfg engineio.Config) *engineio.Server {
-	cfg.Open = func(c *engineio.Conn, _ *http.Request) engineio.Handler { return echo{c} }
+	cfg.Open = func(c *engineio.Conn, _ *http.Request) engineio.Handler {
+		if c.Protocol() == 3 && c.Transport() == "websocket" {
+			time.Sleep(headStart)
+		}
+		return echo{c}
+	}
 	return engineio.NewServer(cfg)
 }
+
+// headStart is what the suite of Engine.IO 3 needs between the answer to a WebSocket's handshake and the first packet:
+// it begins to listen after it has seen the socket open, and misses a packet that comes in one read with the answer.
+const headStart = 10 * time.Millisecond
 
 type echo struct{ conn *engineio.Conn }
 
@@ -36,7 +45,7 @@ const connectTimeout = 1500 * time.Millisecond
 // newPackets returns a server of Socket.IO with what the official suite expects on / and /custom.
 func newPackets(cfg engineio.Config) *socketio.Server {
 	return socketio.NewServer(socketio.Config{
-		Engine: cfg,
+		Engine:         cfg,
 		ConnectTimeout: connectTimeout,
 		Namespaces:     map[string]socketio.Namespace{"/": namespace{}, "/custom": namespace{}},
 	})

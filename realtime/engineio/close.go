@@ -76,7 +76,13 @@ func (c *Conn) close(end *closing) {
 		c.server.remove(c)
 		write, c.writing = !c.writing, true
 	} else {
-		c.last = textPacket(end.packet, "")
+		if end.drop && end.packet == packetNoop && c.poll == nil {
+			// The client's poll may be on its way beside its goodbye, and shall find the session.
+			c.queue.push(c.server.noop)
+			c.queued += len(c.server.noop.wire)
+		} else {
+			c.last = textPacket(end.packet, "")
+		}
 		c.endPolling()
 	}
 	handler := c.handler

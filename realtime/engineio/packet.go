@@ -82,8 +82,8 @@ func decodeBase64(data []byte) (packet, error) {
 
 // payload is the answer to a poll.
 type payload struct {
-	body   []byte
-	binary bool // not text; of protocol 3 alone
+	body   []byte // nil to refuse the poll: the session has left polling
+	binary bool   // not text; of protocol 3 alone
 }
 
 // encodePayload makes the payload of frames.

@@ -43,9 +43,38 @@ func decodeBinary3(data []byte) (packet, error) {
 	return packet{kind: packetMessage, binary: true, data: data[1:]}, nil
 }
 
-// decodePayload3 calls each with every packet of a payload of text, <length>:<packet>…, in order, until one is
+// Engine.IO clients 1.x that cannot post bytes (base64 ones: Node, JSONP) encode text as UTF-8 twice, and want it so in
+// answers. Nothing else tells them from clients 2.x, which do not. So answers to both are in ASCII where Config.ASCII
+// can make them so, and text that has the look of UTF-8 encoded again is taken for that, until a client sends some
+// that has not. Of clients 2.x that changes text such as "Ã©" alone.
+
+// encodedOnce returns text that was encoded twice as if it had been encoded once; ok is false for other text.
+func encodedOnce(text []byte) (once []byte, ok bool) {
+	once = make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r > 0xff {
+			return nil, false
+		}
+		once = append(once, byte(r))
+	}
+	return once, utf8.Valid(once)
+}
+
+// readText decodes a packet of text from a poll's body.
+func (p *protocol3) readText(data []byte) (packet, error) {
+	if p.base64 && !p.once && !isASCII(data) {
+		if text, ok := encodedOnce(data); ok {
+			data = text
+		} else {
+			p.once = true
+		}
+	}
+	return decodeText3(data)
+}
+
+// decodePayload calls each with every packet of a payload of text, <length>:<packet>…, in order, until one is
 // malformed or each fails. The lengths count UTF-16 code units, as JavaScript does.
-func decodePayload3(data []byte, each func(packet) error) error {
+func (p *protocol3) decodePayload(data []byte, each func(packet) error) error {
 	switch {
 	case len(data) == 0:
 		return errPacket
@@ -67,11 +96,11 @@ func decodePayload3(data []byte, each func(packet) error) error {
 			return errPayload3
 		}
 		if size > 0 { // the Node server writes "0:" for nothing
-			p, err := decodeText3(data[:size])
+			packet, err := p.readText(data[:size])
 			if err != nil {
 				return err
 			}
-			if err := each(p); err != nil {
+			if err := each(packet); err != nil {
 				return err
 			}
 		}
@@ -80,7 +109,7 @@ func decodePayload3(data []byte, each func(packet) error) error {
 	return nil
 }
 
-// decodeBytes3 is decodePayload3 for a payload of bytes, in which the lengths count bytes.
+// decodeBytes3 is decodePayload for a payload of bytes, in which the lengths count bytes.
 func decodeBytes3(data []byte, each func(packet) error) error {
 	if len(data) == 0 {
 		return errPacket
@@ -134,31 +163,36 @@ func unitsOf(r rune) int {
 	return 1
 }
 
-// encodePayload3 makes the payload of frames, which have been through protocol3.forms. Where the client takes bytes it
-// gets them for binary and for text beyond ASCII: Engine.IO clients 1.x count the bytes of a payload, later ones its
-// UTF-16 code units, and only in a payload of bytes do both mean the same.
-func encodePayload3(frames []*Frame, base64 bool) payload {
-	if !base64 {
+// encodePayload makes the payload of frames, which have been through forms. Where the client takes bytes it gets them
+// for binary, and for text beyond ASCII: only in a payload of bytes do clients 1.x and 2.x understand the same.
+func (p *protocol3) encodePayload(frames []*Frame, ascii func(dst, text []byte) []byte) payload {
+	if !p.base64 {
 		for _, f := range frames {
 			if f.binary || !isASCII(f.body()) {
 				return payload{appendBytes3(nil, frames), true}
 			}
 		}
 	}
-	return payload{appendPayload3(nil, frames), false}
+	var body, plain []byte
+	for _, f := range frames {
+		text := f.body()
+		if ascii != nil && !isASCII(text) {
+			plain = ascii(plain[:0], text)
+			text = plain
+		}
+		body = appendText3(body, text)
+	}
+	return payload{body: body}
 }
 
-func appendPayload3(dst []byte, frames []*Frame) []byte {
-	for _, f := range frames {
-		units := 0
-		for _, r := range string(f.body()) {
-			units += unitsOf(r)
-		}
-		dst = strconv.AppendInt(dst, int64(units), 10)
-		dst = append(dst, ':')
-		dst = append(dst, f.body()...)
+func appendText3(dst, text []byte) []byte {
+	units := 0
+	for _, r := range string(text) {
+		units += unitsOf(r)
 	}
-	return dst
+	dst = strconv.AppendInt(dst, int64(units), 10)
+	dst = append(dst, ':')
+	return append(dst, text...)
 }
 
 func appendBytes3(dst []byte, frames []*Frame) []byte {

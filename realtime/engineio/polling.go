@@ -73,6 +73,10 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 
 // writePayload answers a poll. An answer that did not go out is lost, and the session with it.
 func (c *Conn) writePayload(w http.ResponseWriter, answer payload) {
+	if answer.body == nil {
+		errBadRequest.write(w)
+		return
+	}
 	body, kind := answer.body, "text/plain; charset=UTF-8"
 	switch {
 	case answer.binary:
@@ -133,7 +137,7 @@ const partOverhead = maxDigits + 2
 // payload encodes frames as the client's protocol does.
 func (c *Conn) payload(frames ...*Frame) payload {
 	if c.old != nil {
-		return encodePayload3(frames, c.old.base64)
+		return c.old.encodePayload(frames, c.server.cfg.ASCII)
 	}
 	return encodePayload(frames)
 }
@@ -222,5 +226,5 @@ func (c *Conn) decodePayload(body []byte, binary bool, each func(packet) error) 
 		}
 		body = text
 	}
-	return decodePayload3(body, each)
+	return c.old.decodePayload(body, each)
 }

@@ -10,6 +10,7 @@ import (
 type protocol3 struct {
 	jsonp string // digits: polls are answered by scripts with this index; "" for none
 
+	once  bool         // the client sends text that was not encoded twice; touched by one post at a time
 	heard atomic.Int64 // when the last packet came, on the wheel's clock
 
 	// Guarded by Conn.mu.

@@ -24,6 +24,10 @@ type Config struct {
 	MaxQueuedCount int           // packets that wait to be sent to one connection (20,000)
 	Protocol       int           // of Engine.IO, let in alone: 3 or 4 (both)
 
+	// ASCII appends a text message so that it means the same in ASCII alone, for polls of clients of protocol 3 that do
+	// not take bytes: half of them read no other text rightly. Without it they get their text as it is.
+	ASCII func(dst, text []byte) []byte
+
 	// Open is called when a session stands, before anything is read from it, and returns who hears the connection.
 	// It may send and close already. The request is not kept; Open must not keep it either. Needed.
 	Open func(c *Conn, r *http.Request) Handler

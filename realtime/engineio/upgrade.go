@@ -18,7 +18,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Unlock()
 	if refused {
-		errBadRequest.write(w)
+		c.refuseUpgrade(w, r)
 		return
 	}
 	sock, err := acceptWebSocket(w, r, c.server)
@@ -46,6 +46,21 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		c.probe, c.probed, c.upgrading = nil, false, false
 		c.mu.Unlock()
+	})
+}
+
+// refuseUpgrade closes a WebSocket for a session that has one, or that has ended. It is opened first: a browser tells a
+// script nothing of a refusal by HTTP, and other clients take that for an error of the network.
+func (c *Conn) refuseUpgrade(w http.ResponseWriter, r *http.Request) {
+	sock, err := acceptWebSocket(w, r, c.server)
+	if err != nil {
+		return // the answer is written
+	}
+	sock.conn.SetDeadline(time.Now().Add(lastWords))
+	c.server.run(func() {
+		sock.conn.Write(closeFrame(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended").wire)
+		sock.shut()
+		sock.linger()
 	})
 }
 
@@ -94,7 +109,10 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 	}
 	sock.conn.SetDeadline(time.Time{})
 	c.ws, c.probe, c.probed, c.upgrading = sock, nil, false, false
-	c.endPoll()
+	if c.poll != nil { // it came after the probe, from a client that has upgraded without waiting for it
+		c.poll.answer <- payload{}
+		c.poll = nil
+	}
 	if c.old != nil {
 		c.old.base64 = c.old.socketBase64
 		c.confirm() // the client has sent this packet when its last poll was answered

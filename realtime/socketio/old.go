@@ -1,8 +1,12 @@
 package socketio
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/parley-chat/parley/realtime/engineio"
 )
@@ -67,4 +71,25 @@ func queryAuth(query []byte) ([]byte, error) {
 		auth[name] = values.Get(name)
 	}
 	return json.Marshal(auth)
+}
+
+// appendASCII appends a packet with the text in its JSON escaped. Its head is left as it is.
+func appendASCII(dst, packet []byte) []byte {
+	head := bytes.IndexAny(packet, `[{"`)
+	if head < 0 {
+		head = len(packet)
+	}
+	dst = append(dst, packet[:head]...)
+	for _, r := range string(packet[head:]) {
+		switch {
+		case r < utf8.RuneSelf:
+			dst = append(dst, byte(r))
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+	}
+	return dst
 }

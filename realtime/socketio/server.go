@@ -11,7 +11,7 @@ import (
 
 // Config says who handles what. Zero durations take the defaults in parentheses.
 type Config struct {
-	Engine         engineio.Config           // Open is set by NewServer
+	Engine         engineio.Config           // Open and ASCII are set by NewServer
 	ConnectTimeout time.Duration             // for a client to join its first namespace (45 s)
 	Namespaces     map[string]Namespace      // by name, "/" for the main one; not changed after NewServer
 	Handshake      func(r *http.Request) any // what to remember of the first request, for Socket.Handshake; may be nil
@@ -81,6 +81,7 @@ func NewServer(cfg Config) *Server {
 	s.events.New = func() any { return new(Event) }
 	engine := cfg.Engine
 	engine.Open = s.open
+	engine.ASCII = appendASCII
 	s.engine = engineio.NewServer(engine)
 	return s
 }
