@@ -2,7 +2,6 @@ package extension
 
 import (
 	"context"
-	"net/url"
 	"sync"
 	"time"
 
@@ -51,7 +50,8 @@ func (s *Server) ServeAdmin(cfg AdminConfig) {
 	s.admin = a
 	a.namespace = s.sockets.Of(AdminNamespace, nil)
 	a.namespace.Use(func(sock *socket.Socket, next func(*socket.ExtendedError)) {
-		token := tokenOf(sock.Handshake().Auth)
+		auth, _ := sock.Handshake().Auth.(map[string]any)
+		token, _ := auth["token"].(string)
 		sock.SetData(token)
 		if err := a.allowed(token); err != nil {
 			e := chat.AsError(err)
@@ -64,17 +64,6 @@ func (s *Server) ServeAdmin(cfg AdminConfig) {
 		a.arrive()
 		args[0].(*socket.Socket).On("disconnect", func(...any) { a.depart() })
 	})
-}
-
-// tokenOf finds the token in an auth object, or in the query that clients of old bring instead.
-func tokenOf(auth any) (token string) {
-	switch auth := auth.(type) {
-	case map[string]any:
-		token, _ = auth["token"].(string)
-	case url.Values:
-		token = auth.Get("token")
-	}
-	return token
 }
 
 func (a *admin) allowed(token string) error {

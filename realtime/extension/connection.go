@@ -103,7 +103,7 @@ func (c *connection) join(former *member, p *socketio.Packet) error {
 			return nil
 		}
 	}
-	m := newMember(c, p.Namespace)
+	m := newMember(c, p.Namespace, auth)
 	c.mu.Lock()
 	full := len(c.members) >= maxMembers && c.members[p.Namespace] == nil
 	if !full {
@@ -113,7 +113,7 @@ func (c *connection) join(former *member, p *socketio.Packet) error {
 	if full {
 		return errMany
 	}
-	m.events.push(0, func() { m.join(auth) })
+	m.events.push(len(p.Auth), m.join)
 	return nil
 }
 
@@ -172,12 +172,8 @@ func (c *connection) connect(namespace string, auth any) {
 			return
 		}
 	}
-	target := namespace
-	if values, ok := auth.(map[string]any); ok && c.wire.Protocol() == 3 {
-		target += "?" + query(values) // where the library looks for it, as handlers do in url.Values
-	}
 	protect(c.server.log, namespace+" middleware", func() {
-		c.wire.Emit("data", &parser.Packet{Type: parser.CONNECT, Nsp: target, Data: auth})
+		c.wire.Emit("data", &parser.Packet{Type: parser.CONNECT, Nsp: namespace, Data: auth})
 	})
 }
 

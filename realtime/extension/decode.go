@@ -3,7 +3,6 @@ package extension
 import (
 	"encoding/json"
 	"errors"
-	"net/url"
 
 	"github.com/zishang520/engine.io/v2/types"
 	"github.com/zishang520/socket.io-go-parser/v2/parser"
@@ -52,17 +51,6 @@ func decodeAuth(raw []byte) (any, error) {
 		return nil, errValue
 	}
 	return auth, nil
-}
-
-// query makes a query of an auth object that was made of one.
-func query(auth map[string]any) string {
-	values := make(url.Values, len(auth))
-	for name, value := range auth {
-		if text, ok := value.(string); ok {
-			values.Set(name, text)
-		}
-	}
-	return values.Encode()
 }
 
 // size is what a packet takes in a lane, in bytes.

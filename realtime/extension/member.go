@@ -14,6 +14,7 @@ import (
 type member struct {
 	conn      *connection
 	namespace string
+	auth      any   // what the client brought, nil or a map[string]any
 	events    *lane // CONNECT, events and DISCONNECT
 	acks      *lane
 
@@ -30,16 +31,16 @@ type member struct {
 	held    []func() // what is to be told when it is ready
 }
 
-func newMember(c *connection, namespace string) *member {
+func newMember(c *connection, namespace string, auth any) *member {
 	return &member{
-		conn: c, namespace: namespace, events: newLane(), acks: newLane(),
+		conn: c, namespace: namespace, auth: auth, events: newLane(), acks: newLane(),
 		ready: make(chan struct{}), over: make(chan struct{}),
 	}
 }
 
 // join asks the library for the namespace and waits for the answer, as all that the client sends after it does.
-func (m *member) join(auth any) {
-	m.conn.connect(m.namespace, auth)
+func (m *member) join() {
+	m.conn.connect(m.namespace, m.auth)
 	select {
 	case <-m.ready:
 	case <-m.over:
@@ -52,6 +53,7 @@ func (m *member) adopt(s *socket.Socket) {
 	s.StrictEventEmitter.EventEmitter = &socketEvents{EventEmitter: s.StrictEventEmitter.EventEmitter, member: m}
 	field := reflect.ValueOf(s).Elem().Field(m.conn.server.fns)
 	m.middleware = *(**types.Slice[socket.SocketMiddleware])(field.Addr().UnsafePointer())
+	s.Handshake().Auth = m.auth // where the library has something else for clients of old
 	m.sock.Store(s)
 }
 
