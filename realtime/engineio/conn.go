@@ -192,9 +192,6 @@ func (c *Conn) receive(p packet) *closing {
 	if c.isClosed() {
 		return closeByPeer() // changes nothing: the first reason stays
 	}
-	if c.old != nil {
-		c.old.heard.Store(c.server.wheel.now())
-	}
 	switch p.kind {
 	case packetMessage:
 		if err := c.handler.Message(p.data, p.binary); err != nil {

@@ -1,5 +1,5 @@
-// Package engineio serves Engine.IO, protocol 4: HTTP long-polling, WebSocket, the upgrade from one to the other, the
-// heartbeat, and a bound on everything that a peer can make grow.
+// Package engineio serves Engine.IO, protocols 3 and 4 on one path: HTTP long-polling, JSONP, WebSocket, the upgrade from
+// one to the other, the heartbeat, and a bound on everything that a peer can make grow.
 //
 // It carries messages, text or binary, in order, and knows nothing of what is in them.
 //

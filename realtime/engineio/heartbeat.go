@@ -45,11 +45,13 @@ func (c *Conn) sendPing(at int64) (flush bool) {
 
 // pinged hears a ping. A client of protocol 4 has none to send, and gets no answer.
 func (c *Conn) pinged(data []byte) {
-	switch {
-	case c.old == nil:
-	case len(data) == 0:
+	if c.old == nil {
+		return
+	}
+	c.old.pingedAt.Store(c.server.wheel.now())
+	if len(data) == 0 {
 		c.Enqueue(c.server.pong)
-	default:
+	} else {
 		c.Enqueue(textPacket(packetPong, string(data)))
 	}
 }

@@ -173,6 +173,7 @@ func (h *house) ask(method, query, body string, header ...string) answer {
 // poller is a client that polls.
 type poller struct {
 	house *house
+	eio   string // its query says so
 	sid   string
 	guest *guest
 }
@@ -181,7 +182,7 @@ type poller struct {
 func (h *house) come() *poller {
 	h.t.Helper()
 	got := h.ask("GET", "EIO=4&transport=polling", "")
-	return &poller{h, sidOf(h.t, got.body), h.guest()}
+	return &poller{h, "4", sidOf(h.t, got.body), h.guest()}
 }
 
 func sidOf(t *testing.T, packet string) string {
@@ -193,7 +194,7 @@ func sidOf(t *testing.T, packet string) string {
 	return opening.SID
 }
 
-func (p *poller) query() string { return "EIO=4&transport=polling&sid=" + p.sid }
+func (p *poller) query() string { return "EIO=" + p.eio + "&transport=polling&sid=" + p.sid }
 
 func (p *poller) poll() answer { return p.house.ask("GET", p.query(), "") }
 

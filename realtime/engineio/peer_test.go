@@ -23,10 +23,12 @@ type peer struct {
 }
 
 // dial opens a WebSocket. The query may be that of a handshake or of an upgrade.
-func (h *house) dial(query string) (*peer, error) {
+func (h *house) dial(query string) (*peer, error) { return h.dialAs("4", query) }
+
+func (h *house) dialAs(eio, query string) (*peer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, early, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(h.http.URL, "http")+"/?EIO=4&transport=websocket"+query)
+	conn, early, _, err := ws.Dial(ctx, "ws"+strings.TrimPrefix(h.http.URL, "http")+"/?EIO="+eio+"&transport=websocket"+query)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 type protocol3 struct {
 	jsonp string // digits: polls are answered by scripts with this index; "" for none
 
-	once  bool         // the client sends text that was not encoded twice; touched by one post at a time
-	heard atomic.Int64 // when the last packet came, on the wheel's clock
+	once     bool         // the client sends text that was not encoded twice; touched by one post at a time
+	pingedAt atomic.Int64 // when the client last pinged, on the wheel's clock
 
 	// Guarded by Conn.mu.
 	base64       bool  // the client takes no bytes
@@ -30,7 +30,7 @@ func newProtocol3(query url.Values, now int64) (p *protocol3, ok bool) {
 		}
 		p.jsonp, p.base64 = query.Get("j"), true
 	}
-	p.heard.Store(now)
+	p.pingedAt.Store(now)
 	return p, true
 }
 
@@ -59,10 +59,9 @@ func (p *protocol3) forms(frames []*Frame) []*Frame {
 	return frames
 }
 
-// deadline is when a client that is not heard any more is given up: it is the client that pings (protocol 3, section
-// "Timeouts"). Any packet shows that it is there, for its ping may stand behind a long message.
+// deadline is when a client that does not ping any more is given up (protocol 3, section "Timeouts").
 func (c *Conn) deadline() int64 {
-	return c.old.heard.Load() + int64(c.server.cfg.PingInterval+c.server.cfg.PingTimeout)
+	return c.old.pingedAt.Load() + int64(c.server.cfg.PingInterval+c.server.cfg.PingTimeout)
 }
 
 // The server cannot ping a client of protocol 3, so Conn.Ping looks for other proof that the client has received what
