@@ -9,10 +9,11 @@
 //     so a handler may wait for one.
 //   - The first events. The library answers CONNECT before the listeners of `connection` have run. What the client
 //     sends meanwhile waits in the lane until they have.
-//   - Back-pressure. A lane is bounded; while it is full the connection is not read.
+//   - Back-pressure. A lane is bounded; while it is full the connection is not read, pongs neither: a handler that
+//     takes longer than the ping timeout costs its client the connection. Every event of a client waits for the one
+//     before, so what takes long belongs into a goroutine of its own.
 //   - Malformed packets. They end the connection before the library sees them: it hears parsed packets alone.
-//   - Panics. A panic in a listener or middleware is logged, and its event is over. One in a goroutine that a handler
-//     started is beyond reach: it ends the process, as in every Go program.
+//   - Panics. A panic in a listener, middleware or ack function is logged, and its event is over.
 //   - Slow readers. What the library sends goes to the connection's bounded queue; who overflows it is closed, with a
 //     reason, and nobody else waits for him.
 //   - Binary. The parts of a packet go out with nothing between them.
@@ -24,12 +25,19 @@
 //   - Broadcasts that wait for acks (Server.Timeout(…).EmitWithAck) race inside the library on one word when a client
 //     answers before the call returns; the ack function may then be called twice. Guard it with a sync.Once. Acks of
 //     one socket have no such race.
+//   - An ack with a Timeout is the library's timer and goroutine until it is answered or the timeout is over, even when
+//     its client has gone. Keep timeouts short.
+//   - A panic in an ack function that a timeout calls, or in a goroutine that a handler started, ends the process, as
+//     in every Go program.
 //   - The modifiers of one socket (Volatile, Timeout, Compress) write to fields without a lock: use them from the
 //     socket's own handlers. Those of a namespace or of To make a value of their own and are free of that.
 //   - Namespaces belong registered before the server listens. A client that asks for one in the very moment it is made
 //     is closed, and comes back.
 //   - The library names no way to a socket's middleware. This package reads the one private field that holds it, and
 //     New fails if that field is not there.
+//
+// Not there: what belongs to the library's own transport (Server.Engine is nil, Listen and Attach start a second one
+// beside ours, Socket.Conn hears no packets), connection state recovery, and other adapters than the one in memory.
 //
 // The namespace "/" is the chat's. Clients never reach the library through it: listeners registered there hear nothing,
 // and On says so by an error.

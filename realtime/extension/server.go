@@ -51,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 	s.making <- struct{}{}
 	opts := socket.DefaultServerOptions()
 	opts.SetParser(packets{cfg.Log})
-	opts.SetAdapter(adapters{})
+	opts.SetAdapter(adapters{cfg.Log})
 	opts.SetServeClient(false)
 	// Closing who joins nothing is the transport's business. The library's timer would also close those who have
 	// joined the chat alone.

@@ -2,8 +2,10 @@ package extension_test
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zishang520/socket.io/v2/socket"
 
@@ -45,5 +47,38 @@ func TestBroadcastCollectsAcks(t *testing.T) {
 	}
 	if got := happens(t, "the last ack", answers); len(got) != people {
 		t.Errorf("%d answers: %v", len(got), got)
+	}
+}
+
+// Each of 100 people is asked with a timeout and leaves without an answer. The library keeps a goroutine for each until
+// the timeout is over: this is what it leaves behind, and it is all.
+func TestUnansweredAcksEndWithTheirTimeout(t *testing.T) {
+	const people = 100
+	asked, timedOut := make(chan struct{}, people), make(chan error, people)
+	h := open(t, engineio.Config{}, func(io *extension.Sockets) {
+		onConnect(io, "/rooms", func(s *socket.Socket) {
+			s.On("disconnect", func(...any) { asked <- struct{}{} })
+			s.Timeout(time.Second).Emit("well?", func(_ []any, err error) { timedOut <- err })
+		})
+	})
+	before := runtime.NumGoroutine()
+	for range people {
+		p := h.join("/rooms")
+		p.hears("2/rooms,")
+		p.conn.Close()
+	}
+	for range people {
+		happens(t, "the disconnect", asked)
+	}
+	t.Logf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+	for range people {
+		if err := happens(t, "the timeout", timedOut); err == nil {
+			t.Error("answered")
+		}
+	}
+	for deadline := time.Now().Add(answerWait); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
 	}
 }
