@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // auth says how a client gives its token: those of Engine.IO 3 know no auth option, and use the query.
@@ -66,6 +67,23 @@ func javaClient(folder, protocol string) client {
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			return in(ctx, dir, "java", "-Dfile.encoding=UTF-8", "-cp", "classes:lib/*", "Story")
+		},
+	}
+}
+
+// rustClient is rust_socketio. It knows one namespace a connection, and binary as an event's only argument, which is no
+// chat.
+func rustClient() client {
+	target := func(dir string) string { return filepath.Join(dir, "target") }
+	return client{
+		folder: "rust", protocol: "4", tools: []string{"cargo"},
+		legs: slices.DeleteFunc(allLegs(), func(leg string) bool { return leg == legNamespaces || leg == legRefused }),
+		pins: []string{"Cargo.toml", "Cargo.lock"},
+		build: func(ctx context.Context, dir string) []*exec.Cmd {
+			return []*exec.Cmd{in(ctx, filepath.Join("clients", "rust"), "cargo", "build", "--quiet", "--locked", "--target-dir", target(dir))}
+		},
+		run: func(ctx context.Context, dir string) *exec.Cmd {
+			return in(ctx, dir, filepath.Join(target(dir), "debug", "story"))
 		},
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -165,15 +165,9 @@ func (w *watcher) seen() sighting {
 // startEcho builds and starts the conformance server, which sends back what it gets.
 func startEcho(t *testing.T) *proc.Process {
 	t.Helper()
-	binary := os.Getenv("ECHO_BINARY")
-	if binary == "" {
-		binary = t.TempDir() + "/conformance"
-		if _, err := os.Stat("../realtime/conformance"); err != nil {
-			t.Skip("skipped: no conformance server yet")
-		}
-		if err := proc.Build(binary, proc.Module+"/realtime/conformance"); err != nil {
-			t.Fatal(err)
-		}
+	binary := filepath.Join(t.TempDir(), "conformance")
+	if err := proc.Build(binary, proc.Module+"/realtime/conformance"); err != nil {
+		t.Fatal(err)
 	}
 	p, err := proc.Start(exec.Command(binary, "-addr", "127.0.0.1:0",
 		"-ping-interval", echoPingInterval.String(), "-ping-timeout", echoPingTimeout.String()), startWait)

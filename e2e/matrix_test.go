@@ -18,6 +18,7 @@ func TestClients(t *testing.T) {
 		javaClient("java-2.1", "4"),
 		pythonClient("python-4", "3"),
 		pythonClient("python-5", "4"),
+		rustClient(),
 	} {
 		t.Run(c.folder, func(t *testing.T) {
 			run := c.setUp(t)
