@@ -44,13 +44,15 @@ func (c *client) welcome(s *Socket) *engineio.Frame {
 	return controlFrame(typeConnect, s.namespace, []byte(`{"sid":"`+s.id+`"}`))
 }
 
-// refusalPayload is what stands in CONNECT_ERROR, or in ERROR as the same packet was called: that was the data alone,
-// or without data the message.
+// refusalPayload is what stands in CONNECT_ERROR, or in ERROR as the same packet was called. There the Node server sent
+// the data alone, or without data the message; the Java client 1.0 throws away what is not a string, so all hear a
+// string: the data if it is one, else the message.
 func (c *client) refusalPayload(refusal *ConnectError) []byte {
 	var payload any = refusal
 	if c.old() {
-		if payload = refusal.Data; payload == nil {
-			payload = refusal.Message
+		payload = refusal.Message
+		if text, ok := refusal.Data.(string); ok {
+			payload = text
 		}
 	}
 	out, err := json.Marshal(payload)
