@@ -13,7 +13,8 @@ type closing struct {
 	reason string
 	code   ws.StatusCode
 	drop   bool // what is queued is dropped
-	packet byte // what a poll hears: a close, or a noop when the client itself closed or may come back
+	packet byte // what a poll hears: a close, or a noop when the client itself closed or shall come back
+	silent bool // a WebSocket ends without a close frame
 }
 
 func (e *closing) Error() string { return e.reason }
@@ -34,10 +35,11 @@ func closeOverflow() *closing {
 	return &closing{reason: "too much waits to be sent: read faster", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
 }
 
-// closeGoingAway is for clients that may come back: some (python-socketio, rust_socketio) take a close packet for the
-// end, but open a new session when a poll fails. The poll after the noop does.
+// closeGoingAway is for clients that shall come back at once. To them it looks like a connection lost: python-socketio
+// and rust_socketio take a close packet for the end, and the Java client does not notice a close frame (it handles
+// OkHttp's onClosed but not onClosing) before its ping times out.
 func closeGoingAway(reason string) *closing {
-	return &closing{reason: reason, code: ws.StatusGoingAway, packet: packetNoop}
+	return &closing{reason: reason, packet: packetNoop, silent: true}
 }
 
 // How long a peer has to take the last words: from a WebSocket, and by the next poll.
@@ -71,7 +73,10 @@ func (c *Conn) close(end *closing) {
 	}
 	write := false
 	if c.ws != nil {
-		c.last = closeFrame(end.code, end.reason)
+		c.last = &Frame{wire: []byte{}}
+		if !end.silent {
+			c.last = closeFrame(end.code, end.reason)
+		}
 		c.ws.conn.SetDeadline(time.Now().Add(lastWords)) // for the reader too: it waits for the peer to hang up
 		c.server.remove(c)
 		write, c.writing = !c.writing, true

@@ -134,7 +134,7 @@ func TestWebSocketOfProtocol3(t *testing.T) {
 	frame := NewBinary([]byte("x"))
 	guest.conn.Send(text("one"), frame, frame)
 	ann.mustHear("4one", "b\x04x", "b\x04x")
-	if frame.old(false) != frame.old(false) {
+	if once := frame.old(false); once != frame.old(false) {
 		t.Error("what many hear is encoded for each")
 	}
 	ann.send(ws.NewBinaryFrame([]byte{5, 1}))

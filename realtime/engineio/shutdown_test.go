@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 // shutdown runs Shutdown beside the test; the channel is closed when it returns.
@@ -23,6 +22,15 @@ func (h *house) shutdown(wait time.Duration) <-chan struct{} {
 		h.Shutdown(ctx)
 	}()
 	return done
+}
+
+// mustLose checks that the connection ends without a close frame or anything else.
+func (p *peer) mustLose() {
+	p.t.Helper()
+	if f, err := p.frame(); err != io.EOF {
+		p.t.Errorf("the connection ended with %v, %v; want its end alone", f, err)
+	}
+	p.Conn.(*net.TCPConn).CloseWrite()
 }
 
 func running(done <-chan struct{}) bool {
@@ -49,7 +57,7 @@ func TestShutdownSendsWhatIsQueuedAndWaits(t *testing.T) {
 		t.Error("Shutdown did not wait for Ann to hang up")
 	}
 	h.Shutdown(context.Background()) // the second returns at once
-	ann.mustEnd(ws.StatusGoingAway, "server shutting down")
+	ann.mustLose()
 	receive(t, "the end of Shutdown", done)
 	if got := h.ask("GET", "EIO=4&transport=polling", ""); got.status != http.StatusServiceUnavailable {
 		t.Errorf("a handshake after Shutdown got %d %s", got.status, got.body)
@@ -127,7 +135,7 @@ func TestShutdownWaitsForAHandshake(t *testing.T) {
 					got <- err.Error()
 				} else {
 					got <- p.hear() + "\x1e6"
-					p.mustEnd(ws.StatusGoingAway, "server shutting down")
+					p.mustLose()
 				}
 			}()
 			guest := receive(t, "a guest", opening)
