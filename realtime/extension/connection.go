@@ -3,6 +3,7 @@ package extension
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ var (
 	errNotJoined = errors.New("packet for a namespace that is not joined")
 	errJoined    = errors.New("namespace joined already")
 	errMany      = errors.New("too many namespaces on one connection")
+	errName      = errors.New("bad namespace")
 )
 
 // connection is one client as far as it is the library's. It implements socketio.PacketHandler.
@@ -93,6 +95,10 @@ func (c *connection) join(former *member, p *socketio.Packet) error {
 	if err != nil {
 		return err
 	}
+	// For clients of old the library takes the name for a URL, and would let "/%61" in as "/a".
+	if u, err := url.Parse(p.Namespace); c.wire.Protocol() == 3 && (err != nil || u.Path != p.Namespace) {
+		return errName
+	}
 	if former != nil {
 		if !former.leaving.Load() {
 			return errJoined
@@ -134,18 +140,15 @@ func (c *connection) sending(text []byte) bool {
 		return true
 	}
 	m := c.member(namespaceOf(text))
-	if m == nil {
-		return true
-	}
-	switch text[0] {
-	case typeConnect:
-		if m.sock.Load() == nil { // made while this client asked for it: nothing of ours stands around it
-			go c.conn.Close("the namespace was not ready: connect again")
-			return false
-		}
-	case typeDisconnect:
+	switch {
+	case text[0] == typeConnect && (m == nil || m.sock.Load() == nil):
+		// The namespace was made while this client asked for it: nothing of ours stands around its socket.
+		go c.conn.Close("the namespace was not ready: connect again")
+		return false
+	case m == nil:
+	case text[0] == typeDisconnect:
 		return !m.leaving.Load() // who left by himself is not sent away
-	case typeConnectError:
+	case text[0] == typeConnectError:
 		m.refused()
 	}
 	return true
@@ -172,9 +175,23 @@ func (c *connection) connect(namespace string, auth any) {
 			return
 		}
 	}
+	answered := false
 	protect(c.server.log, namespace+" middleware", func() {
 		c.wire.Emit("data", &parser.Packet{Type: parser.CONNECT, Nsp: namespace, Data: auth})
+		answered = true
 	})
+	if !answered {
+		var why any = "internal error"
+		if c.wire.Protocol() != 3 {
+			why = map[string]any{"message": why}
+		}
+		c.write(&parser.Packet{Type: parser.CONNECT_ERROR, Nsp: namespace, Data: why})
+	}
+}
+
+// write sends a packet as the library does.
+func (c *connection) write(p *parser.Packet) {
+	c.client.WriteToEngine(c.server.sockets.Encoder().Encode(p), &socket.WriteOptions{})
 }
 
 // Closed implements socketio.PacketHandler. What the client said before its end is still heard, then comes the end.

@@ -82,3 +82,23 @@ func TestPollingClientsOfBothGenerations(t *testing.T) {
 		}
 	}
 }
+
+// For clients of old the library takes a namespace for a URL. Another spelling of a name leads nowhere.
+func TestNamespaceHasOneSpelling(t *testing.T) {
+	h := open(t, engineio.Config{}, func(io *extension.Sockets) {
+		onConnect(io, "/rooms", func(*socket.Socket) { t.Error("joined") })
+	})
+	for _, name := range []string{"/%72ooms", "/rooms#x", "//rooms", "/%zz"} {
+		url := h.url + "/socket.io/?EIO=3&transport=polling"
+		_, rest, _ := strings.Cut(request(t, http.MethodGet, url, ""), `"sid":"`)
+		id, _, _ := strings.Cut(rest, `"`)
+		packet := "40" + name + ","
+		res, err := http.Post(url+"&sid="+id, "text/plain;charset=UTF-8", strings.NewReader(fmt.Sprintf("%d:%s", len(packet), packet)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Body.Close(); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d", name, res.StatusCode)
+		}
+	}
+}

@@ -65,10 +65,12 @@ func (m *member) connected() {
 	over, reason := c.over, c.reason
 	c.mu.Unlock()
 	m.mu.Lock()
-	m.isReady = true
-	held := m.held
-	m.held = nil
+	again, held := m.isReady, m.held
+	m.isReady, m.held = true, nil
 	m.mu.Unlock()
+	if again { // a program may emit `connection` too
+		return
+	}
 	close(m.ready)
 	for _, tell := range held {
 		tell()
@@ -140,7 +142,7 @@ func (m *member) event(args []any, id int64) {
 		return // refused, or gone
 	}
 	if id >= 0 {
-		args = append(args, m.acknowledge(s, uint64(id)))
+		args = append(args, m.acknowledge(uint64(id)))
 	}
 	log := m.conn.server.log
 	for _, listener := range s.ListenersAny() {
@@ -174,15 +176,14 @@ func through(fns []socket.SocketMiddleware, args []any, done func(error)) {
 }
 
 // acknowledge returns the function that answers an event, once.
-func (m *member) acknowledge(s *socket.Socket, id uint64) socket.Ack {
+func (m *member) acknowledge(id uint64) socket.Ack {
 	var once sync.Once
 	return func(args []any, _ error) {
 		once.Do(func() {
 			if args == nil {
 				args = []any{}
 			}
-			p := &parser.Packet{Type: parser.ACK, Nsp: m.namespace, Id: &id, Data: args}
-			m.conn.client.WriteToEngine(m.conn.server.sockets.Encoder().Encode(p), &socket.WriteOptions{})
+			m.conn.write(&parser.Packet{Type: parser.ACK, Nsp: m.namespace, Id: &id, Data: args})
 		})
 	}
 }

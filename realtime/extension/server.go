@@ -82,9 +82,12 @@ func (s *Server) adopt(n socket.Namespace) {
 	emitter := n.EventEmitter()
 	emitter.EventEmitter = &namespaceEvents{emitter.EventEmitter, s, n.Name()}
 	n.Fns().Unshift(func(sock *socket.Socket, next func(*socket.ExtendedError)) {
-		if m := s.member(sock); m != nil {
-			m.adopt(sock)
+		m := s.member(sock)
+		if m == nil { // on another transport than ours, or of a client that has gone on
+			next(socket.NewExtendedError("not on this transport", nil))
+			return
 		}
+		m.adopt(sock)
 		next(nil)
 	})
 	s.known.Store(n.Name(), struct{}{})
