@@ -96,9 +96,9 @@ func (c *Conn) tick(now int64) {
 	if next := c.pingedAt + int64(c.server.cfg.PingInterval); c.pings != c.pongs {
 		c.armBefore(c.pingedAt + int64(c.server.cfg.PingTimeout))
 	} else if now >= next {
-		// Counted from when it was due, so that a session ends when the client has reckoned it to; unless the machine
-		// is slower than a tick, which must not cost the client its time.
-		flush = c.sendPing(max(next, now-int64(c.server.wheel.tick)))
+		// Counted from when it was due, so that the session ends when the client reckons it to; but a machine that is
+		// late does not cost the client more than half of its time.
+		flush = c.sendPing(max(next, now-int64(c.server.cfg.PingTimeout/2)))
 	} else {
 		c.armBefore(next)
 	}

@@ -9,26 +9,18 @@ import (
 
 // This file is the upgrade of a Conn from polling to a WebSocket (protocol 4, section "Upgrade").
 
-// serveUpgrade opens a WebSocket that may take over.
+// serveUpgrade opens a WebSocket that may take over. One that comes too late or twice is opened and closed at once, as
+// every Engine.IO server does: a client cannot see why a handshake was refused.
 func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
-	c.mu.Lock()
-	refused := c.closed || c.ws != nil || c.upgrading
-	if !refused {
-		c.upgrading = true
-	}
-	c.mu.Unlock()
-	if refused {
-		errBadRequest.write(w)
-		return
-	}
 	sock, err := acceptWebSocket(w, r, c.server)
+	if err != nil {
+		return // the answer is written
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil || c.closed {
-		c.upgrading = false
-		if err == nil {
-			sock.conn.Close()
-		}
+	if c.closed || c.ws != nil || c.probe != nil {
+		sock.conn.Write(closeFrame(ws.StatusPolicyViolation, "the session has a WebSocket").wire)
+		sock.conn.Close()
 		return
 	}
 	c.probe = sock
@@ -41,7 +33,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		}
 		sock.conn.Close()
 		c.mu.Lock()
-		c.probe, c.probed, c.upgrading = nil, false, false
+		c.probe, c.probed = nil, false
 		c.mu.Unlock()
 	})
 }
@@ -90,7 +82,7 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 		return false
 	}
 	sock.conn.SetDeadline(time.Time{})
-	c.ws, c.probe, c.probed, c.upgrading = sock, nil, false, false
+	c.ws, c.probe, c.probed = sock, nil, false
 	c.endPoll()
 	return true
 }

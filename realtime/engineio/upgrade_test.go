@@ -49,9 +49,7 @@ func TestUpgradeTakesOver(t *testing.T) {
 	// The session's polls are over, and so are further sockets.
 	h.must(ann.poll(), 400, badRequest)
 	h.must(ann.post("4late"), 400, badRequest)
-	if _, err := h.dial("&sid=" + ann.sid); err == nil {
-		t.Error("a second WebSocket was let in")
-	}
+	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
 	socket.say("4still there")
 	socket.mustHear("4still there")
 	h.must(h.ask("GET", "EIO=4&transport=polling&sid=nobody", ""), 400, unknownSession)
@@ -66,9 +64,7 @@ func TestPollsGoOnUntilTheProbe(t *testing.T) {
 	ann := h.come()
 	waiting := ann.wait()
 	socket := ann.open()
-	if _, err := h.dial("&sid=" + ann.sid); err == nil {
-		t.Error("a second WebSocket was let in")
-	}
+	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
 	socket.send(ws.NewPingFrame([]byte("proxy")))
 	if f, err := socket.frame(); err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != "proxy" {
 		t.Errorf("got %v, %v", f, err)
@@ -108,7 +104,7 @@ func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 	over := func() bool {
 		ann.guest.conn.mu.Lock()
 		defer ann.guest.conn.mu.Unlock()
-		return !ann.guest.conn.upgrading
+		return ann.guest.conn.probe == nil
 	}
 	for name, fail := range map[string]func(socket *peer){
 		"silence":                  func(*peer) {},

@@ -50,6 +50,9 @@ func (c *client) Message(data []byte, binary bool) error {
 		return err
 	}
 	if p.attachments > 0 {
+		if c.socket(p.namespace) == nil { // before anything is kept of it
+			return errNotConnected
+		}
 		p.data = append([]byte(nil), p.data...)
 		c.waiting = &assembly{packet: p}
 		return nil
@@ -95,7 +98,10 @@ func (c *client) handle(p packet, attachments [][]byte) error {
 		return err
 	}
 	if p.kind == typeAck || p.kind == typeBinaryAck {
-		return nil // nothing asks clients for acks yet, and an ack nobody waits for is no error
+		if h, ok := s.handler.(AckHandler); ok {
+			h.Ack(p.id, args, attachments)
+		}
+		return nil // an ack that nobody waits for is no error
 	}
 	e.Name, e.Args, e.ID, e.Attachments = name, args, p.id, attachments
 	s.handler.Event(e)
@@ -140,7 +146,7 @@ func (c *client) connect(p packet) error {
 	}
 	c.conn.CloseAfter(0, "")
 	c.conn.Enqueue(controlFrame(typeConnect, p.namespace, []byte(`{"sid":"`+s.id+`"}`)))
-	if h, ok := handler.(interface{ Connected() }); ok {
+	if h, ok := handler.(ConnectedHandler); ok {
 		h.Connected()
 	}
 	return nil

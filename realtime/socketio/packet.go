@@ -2,9 +2,7 @@ package socketio
 
 import (
 	"errors"
-	"strconv"
 
-	"github.com/parley-chat/parley/realtime/engineio"
 	"github.com/parley-chat/parley/realtime/rawjson"
 )
 
@@ -38,21 +36,21 @@ var (
 	errReserved    = errors.New("reserved event name")
 )
 
-// noID stands for a packet without an ack id.
-const noID = -1
+// NoAck is the id of a packet without an ack id.
+const NoAck = -1
 
 // packet is one decoded packet; data is part of what it was decoded from.
 type packet struct {
 	kind        byte
 	attachments int
 	namespace   string
-	id          int64 // or noID
+	id          int64 // or NoAck
 	data        []byte
 }
 
 // parse decodes <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]. The JSON is not looked at.
 func parse(data []byte) (p packet, err error) {
-	p = packet{namespace: "/", id: noID}
+	p = packet{namespace: "/", id: NoAck}
 	if len(data) == 0 || data[0] < typeConnect || data[0] > typeBinaryAck || data[0] == typeConnectError {
 		return p, errType
 	}
@@ -123,7 +121,7 @@ func arguments(p packet, dst [][]byte) (name string, args [][]byte, err error) {
 		return "", nil, err
 	}
 	if p.kind == typeAck || p.kind == typeBinaryAck {
-		if p.id == noID {
+		if p.id == NoAck {
 			return "", nil, errAckID
 		}
 		return "", args, nil
@@ -141,43 +139,4 @@ func arguments(p packet, dst [][]byte) (name string, args [][]byte, err error) {
 		return "", nil, errReserved
 	}
 	return name, args[1:], nil
-}
-
-// EventFrame makes the packet of an event with one argument, given as JSON.
-func EventFrame(namespace, name string, argument []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(name)+len(argument)+8, func(dst []byte) []byte {
-		dst = appendHead(dst, typeEvent, namespace)
-		dst = append(dst, '[')
-		dst = rawjson.AppendString(dst, name)
-		dst = append(dst, ',')
-		dst = append(dst, argument...)
-		return append(dst, ']')
-	})
-}
-
-// AckFrame makes the packet of an ack with one argument, given as JSON.
-func AckFrame(namespace string, id int64, argument []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(argument)+24, func(dst []byte) []byte {
-		dst = appendHead(dst, typeAck, namespace)
-		dst = strconv.AppendInt(dst, id, 10)
-		dst = append(dst, '[')
-		dst = append(dst, argument...)
-		return append(dst, ']')
-	})
-}
-
-// controlFrame makes a packet with a payload that is no array: CONNECT, CONNECT_ERROR, DISCONNECT.
-func controlFrame(kind byte, namespace string, payload []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(payload)+2, func(dst []byte) []byte {
-		return append(appendHead(dst, kind, namespace), payload...)
-	})
-}
-
-func appendHead(dst []byte, kind byte, namespace string) []byte {
-	dst = append(dst, kind)
-	if namespace != "/" {
-		dst = append(dst, namespace...)
-		dst = append(dst, ',')
-	}
-	return dst
 }
