@@ -80,7 +80,7 @@ func (c *Conn) tick(now int64) {
 	c.mu.Lock()
 	if c.closeAt > 0 && now >= c.closeAt {
 		reason := c.closeFor
-		if c.closed { // nobody fetched the last words
+		if c.closed && c.ws == nil { // nobody fetched the last words
 			c.forget()
 		}
 		c.mu.Unlock()

@@ -35,15 +35,12 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		c.close(closeProtocol("two polls at once"))
 		errBadRequest.write(w)
 		return
-	case c.closed && c.queue.len() == 0:
+	case c.closed && c.last == nil:
 		c.mu.Unlock()
 		errUnknownSession.write(w)
 		return
-	case c.queue.len() > 0:
+	case c.closed || c.queue.len() > 0:
 		waiting.answer <- c.takePayload()
-		if c.closed && c.queue.len() == 0 {
-			c.forget()
-		}
 	default:
 		c.poll = waiting
 		if c.probed {
@@ -91,7 +88,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
 	}
 }
 
-// takePayload takes from the queue what fits one answer, at least one packet, and the last words if they are said.
+// takePayload takes from the queue what fits one answer, at least one packet, and behind the queue the last words.
 // The client's own bound is the same maxPayload that it was told.
 func (c *Conn) takePayload() []byte {
 	var payload []byte
@@ -107,8 +104,9 @@ func (c *Conn) takePayload() []byte {
 	}
 	c.queue.drop(n)
 	c.sent(bytes)
-	if c.closed && c.last != nil && c.queue.len() == 0 {
+	if c.closed && c.queue.len() == 0 {
 		payload = appendPart(payload, c.last)
+		c.forget()
 	}
 	return payload
 }

@@ -191,6 +191,17 @@ func TestClientSaysGoodbye(t *testing.T) {
 	h.mustClose(ann.guest, "closed by the client")
 }
 
+// The goodbye may overtake the poll that was sent before it.
+func TestGoodbyeOvertakesThePoll(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	h.must(ann.post("1"), 200, "ok")
+	h.mustEndWith(ann.guest, "closed by the client")
+	h.must(ann.poll(), 200, "6")
+	h.must(ann.poll(), 400, unknownSession)
+	h.must(ann.post("4hello"), 400, unknownSession)
+}
+
 // A server's own ReadTimeout and WriteTimeout are about requests; they must not cut a poll that waits.
 func TestPollOutlivesTheServersTimeouts(t *testing.T) {
 	h := open(t, Config{}, nil, func(s *http.Server) {
