@@ -73,7 +73,7 @@ func TestReasonFitsTheCloseFrame(t *testing.T) {
 }
 
 // openWith opens a house whose Open is the test's own.
-func openWith(t *testing.T, open func(c *Conn, r *http.Request) Handler) *house {
+func openWith(t testing.TB, open func(c *Conn, r *http.Request) Handler) *house {
 	h := &house{Server: NewServer(Config{Open: open}), t: t}
 	h.serve(nil)
 	return h

@@ -17,7 +17,7 @@ import (
 // peer is the client's side of a WebSocket. It does no more than it is told: it answers neither pings nor closes.
 type peer struct {
 	net.Conn
-	t   *testing.T
+	t   testing.TB
 	in  *bufio.Reader
 	sid string
 }
