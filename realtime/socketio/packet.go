@@ -1,7 +1,9 @@
 package socketio
 
 import (
+	"bytes"
 	"errors"
+	"unicode"
 
 	"github.com/parley-chat/parley/realtime/rawjson"
 )
@@ -77,26 +79,14 @@ func parse(data []byte) (p packet, err error) {
 }
 
 // cutNamespace cuts "/name," or "/name" at the end. A query in it, which clients of old protocols send, is dropped.
+// A control character would fall apart in a polling payload when the name is sent back.
 func cutNamespace(data []byte) (namespace string, rest []byte, err error) {
-	end, comma := len(data), len(data)
-	for i, c := range data {
-		if c == '?' && end == len(data) {
-			end = i
-		}
-		if c == ',' {
-			comma = i
-			end = min(end, i)
-			rest = data[i+1:]
-			break
-		}
-	}
-	if end = min(end, comma); end > maxNamespace {
+	head, rest, _ := bytes.Cut(data, []byte(","))
+	name, _, _ := bytes.Cut(head, []byte("?"))
+	if len(name) > maxNamespace || bytes.ContainsFunc(name, unicode.IsControl) {
 		return "", nil, errNamespace
 	}
-	if end == 1 {
-		return "/", rest, nil
-	}
-	return string(data[:end]), rest, nil
+	return string(name), rest, nil
 }
 
 // number cuts a number without sign off the front; -1 when there is none or it is out of range.
