@@ -65,6 +65,23 @@ func TestCloseAfterMovesAndStops(t *testing.T) {
 	bob.mustHear("4hello")
 }
 
+// The heartbeat goes on meanwhile, and moves nothing.
+func TestCloseAfterSeveralHeartbeats(t *testing.T) {
+	h := open(t, beat, nil)
+	ann, guest := h.join()
+	start, wait := time.Now(), 2*beat.PingInterval+beat.PingInterval/2
+	guest.conn.CloseAfter(wait, "time is up")
+	for range 2 {
+		ann.mustHear("2")
+		ann.say("3")
+	}
+	ann.mustEnd(ws.StatusNormalClosure, "time is up")
+	if took := time.Since(start); took < wait {
+		t.Errorf("closed after %v", took)
+	}
+	h.mustClose(guest, "time is up")
+}
+
 func TestReasonFitsTheCloseFrame(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann, guest := h.join()

@@ -158,6 +158,18 @@ func TestBadPostEndsTheSession(t *testing.T) {
 	h.mustClose(bob.guest, "binary body")
 }
 
+func TestHalfAPostEndsTheSession(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	conn, err := net.Dial("tcp", h.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "POST /?"+ann.query()+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n4hello")
+	conn.Close()
+	h.mustClose(ann.guest, "body not received")
+}
+
 func TestPostAsLargeAsAllowed(t *testing.T) {
 	h := open(t, Config{MaxPayload: 10_000}, nil)
 	ann := h.come()
