@@ -35,7 +35,7 @@ build: ## build bin/parley
 # parallel build before.
 test: fmt vet ## run every test, with the race detector; Node stories too if there is Node
 	@test -n "$(race)" || echo "no C compiler: the tests run without the race detector"
-	@command -v node >/dev/null || echo "no node: the Node stories are skipped, and fail when CI=true"
+	@command -v node >/dev/null || echo "skipped: no node, so no stories with the official client"
 	$(call each,$(GO) build $(race) ./...)
 	$(call each,$(GO) test $(race) -count=1 -p 1 -timeout 10m ./...)
 

@@ -55,6 +55,7 @@ func (s *Devices) Login(ctx context.Context, user UserID, device DeviceID, addre
 		return nil, err
 	}
 	if err := s.Cursors.Begin(ctx, user, device, cursors); err != nil {
+		_ = s.Store.DeleteDevice(ctx, user, device) // so that the next try is a first one again
 		return nil, err
 	}
 	return cursors, s.forgetOldest(ctx, user)

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"container/heap"
 	"context"
 	"time"
 	"unicode/utf8"
@@ -232,56 +231,4 @@ func (s *Messages) Behind(ctx context.Context, user UserID, cursors map[ConvID]u
 		}
 	}
 	return behind, nil
-}
-
-// Backlog calls emit with every message of the given conversations past the given numbers: each conversation in the
-// order of its numbers, all of them together oldest first. It ends with the first error, its own or emit's.
-func (s *Messages) Backlog(ctx context.Context, behind map[ConvID]uint64, emit func(*Message) error) error {
-	// A page is held per conversation, so many conversations get small pages.
-	limit := max(MaxPage/max(len(behind), 1), 8)
-	var heads pages
-	for conv, after := range behind {
-		page, err := s.store.Since(ctx, conv, after, limit)
-		if err != nil {
-			return err
-		}
-		if len(page) > 0 {
-			heads = append(heads, page)
-		}
-	}
-	heap.Init(&heads)
-	for len(heads) > 0 {
-		page := heads[0]
-		if err := emit(&page[0]); err != nil {
-			return err
-		}
-		rest := page[1:]
-		if len(rest) == 0 {
-			next, err := s.store.Since(ctx, page[0].Conv, page[0].Seq, limit)
-			if err != nil {
-				return err
-			}
-			rest = next
-		}
-		if len(rest) == 0 {
-			heap.Pop(&heads)
-			continue
-		}
-		heads[0] = rest
-		heap.Fix(&heads, 0)
-	}
-	return nil
-}
-
-// pages is a heap of non-empty pages, the one with the oldest first message on top.
-type pages [][]Message
-
-func (p pages) Len() int           { return len(p) }
-func (p pages) Less(i, j int) bool { return p[i][0].At.Before(p[j][0].At) }
-func (p pages) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
-func (p *pages) Push(x any)        { *p = append(*p, x.([]Message)) }
-func (p *pages) Pop() any {
-	last := (*p)[len(*p)-1]
-	*p = (*p)[:len(*p)-1]
-	return last
 }

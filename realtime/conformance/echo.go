@@ -78,7 +78,7 @@ func (m *member) Event(e *socketio.Event) {
 	conn, namespace := m.socket.Conn(), m.socket.Namespace()
 	switch {
 	case e.Name == "message":
-		conn.Enqueue(socketio.EventFrames(namespace, -1, "message-back", e.Args, e.Attachments)...)
+		conn.Enqueue(socketio.EventFrames(namespace, "message-back", socketio.NoAck, e.Args, e.Attachments)...)
 	case e.Name == "message-with-ack" && e.WantsAck():
 		conn.Enqueue(socketio.AckFrames(namespace, e.ID, e.Args, e.Attachments)...)
 	}

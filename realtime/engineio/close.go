@@ -81,14 +81,7 @@ func (c *Conn) close(end *closing) {
 		c.server.remove(c)
 		write, c.writing = !c.writing, true
 	} else {
-		if end.drop && end.packet == packetNoop && c.poll == nil {
-			// The client's poll may be on its way beside its goodbye, and shall find the session.
-			c.queue.push(c.server.noop)
-			c.queued += len(c.server.noop.wire)
-		} else {
-			c.last = textPacket(end.packet, "")
-		}
-		c.endPolling()
+		c.endPolling(end)
 	}
 	handler := c.handler
 	c.mu.Unlock()
@@ -100,35 +93,37 @@ func (c *Conn) close(end *closing) {
 	}
 }
 
-// endPolling says the last words to the poll that waits. What does not fit there, or has no poll, waits a while for the
-// next one.
-func (c *Conn) endPolling() {
-	if c.poll != nil {
+// endPolling says the last words to the poll that waits. Those that do not fit there, or are in the queue, or answer a
+// goodbye that came before the poll sent along with it, wait a while for the next poll.
+func (c *Conn) endPolling(end *closing) {
+	c.last = textPacket(end.packet, "")
+	switch {
+	case c.poll != nil:
 		c.poll.answer <- c.takePayload()
 		c.poll = nil
-	}
-	if c.queue.len() == 0 {
+	case c.queue.len() == 0 && (!end.drop || end.packet != packetNoop):
 		c.forget()
-		return
 	}
-	c.closeAt = c.server.wheel.now() + int64(lastPoll)
-	c.server.wheel.armBefore(&c.timer, c.closeAt)
+	if c.last != nil {
+		c.closeAt = c.server.wheel.now() + int64(lastPoll)
+		c.server.wheel.armBefore(&c.timer, c.closeAt)
+	}
 }
 
 // forget takes a closed connection out of all that knows it.
 func (c *Conn) forget() {
+	c.last = nil
 	c.server.wheel.stop(&c.timer)
 	c.server.remove(c)
 }
 
-// abandon cuts the socket of a connection that does not end by itself.
+// abandon cuts a closed connection that does not end by itself.
 func (c *Conn) abandon() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, sock := range [...]*webSocket{c.ws, c.probe} {
-		if sock != nil {
-			sock.conn.Close()
-		}
+	if c.ws != nil {
+		c.ws.conn.Close()
+	} else {
+		c.forget()
 	}
-	c.forget()
 }

@@ -65,6 +65,23 @@ func TestCloseAfterMovesAndStops(t *testing.T) {
 	bob.mustHear("4hello")
 }
 
+// The heartbeat goes on meanwhile, and moves nothing.
+func TestCloseAfterSeveralHeartbeats(t *testing.T) {
+	h := open(t, beat, nil)
+	ann, guest := h.join()
+	start, wait := time.Now(), 2*beat.PingInterval+beat.PingInterval/2
+	guest.conn.CloseAfter(wait, "time is up")
+	for range 2 {
+		ann.mustHear("2")
+		ann.say("3")
+	}
+	ann.mustEnd(ws.StatusNormalClosure, "time is up")
+	if took := time.Since(start); took < wait {
+		t.Errorf("closed after %v", took)
+	}
+	h.mustClose(guest, "time is up")
+}
+
 func TestReasonFitsTheCloseFrame(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann, guest := h.join()
@@ -73,7 +90,7 @@ func TestReasonFitsTheCloseFrame(t *testing.T) {
 }
 
 // openWith opens a house whose Open is the test's own.
-func openWith(t *testing.T, open func(c *Conn, r *http.Request) Handler) *house {
+func openWith(t testing.TB, open func(c *Conn, r *http.Request) Handler) *house {
 	h := &house{Server: NewServer(Config{Open: open}), t: t}
 	h.serve(nil)
 	return h

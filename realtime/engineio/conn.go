@@ -15,17 +15,16 @@ type Conn struct {
 
 	in sync.Mutex // held while the handler hears a packet: a POST may still run while the WebSocket takes over
 
-	mu        sync.Mutex // guards what follows; taken before the server's and the wheel's
-	handler   Handler    // nil while Config.Open runs; read without the lock where a packet has come
-	closed    bool
-	reason    string
-	upgrading bool       // a WebSocket is on its way to take over
-	probe     *webSocket // that WebSocket
-	probed    bool       // it has been probed: polls go home
-	posting   bool
-	ws        *webSocket // nil while polling
-	poll      *poll      // the GET that waits, if any
-	timer     timer
+	mu      sync.Mutex // guards what follows; taken before the server's and the wheel's
+	handler Handler    // nil while Config.Open runs; read without the lock where a packet has come
+	closed  bool
+	reason  string
+	probe   *webSocket // it may take over
+	probed  bool       // it has been probed: polls go home
+	posting bool
+	ws      *webSocket // nil while polling
+	poll    *poll      // the GET that waits, if any
+	timer   timer
 
 	queue   queue
 	queued  int    // bytes in queue and on their way to the kernel

@@ -38,9 +38,10 @@ func TestEveryoneIsToldToFlush(t *testing.T) {
 
 // A handler that is busy with one event delays nothing that others send.
 func TestSendingDoesNotWaitForTheHandler(t *testing.T) {
-	goOn := make(chan struct{})
+	busy, goOn := make(chan struct{}), make(chan struct{})
 	h := open(t, Config{}, func(g *guest, data []byte, _ bool) error {
 		if string(data) == "wait" {
+			close(busy)
 			<-goOn
 		} else {
 			g.conn.Enqueue(text("answer")) // flushed by the reader, when it gets to it
@@ -49,7 +50,7 @@ func TestSendingDoesNotWaitForTheHandler(t *testing.T) {
 	})
 	ann, guest := h.join()
 	ann.say("4hello", "4wait")
-	await(t, "the answer is queued", func() bool { return guest.conn.Queued() > 0 })
+	receive(t, "the busy handler", busy)
 	if guest.conn.Enqueue(text("news")) {
 		guest.conn.Flush()
 	}

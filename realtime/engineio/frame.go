@@ -20,7 +20,8 @@ type Frame struct {
 // maxHeader is the longest header of a frame that a server sends: two bytes and eight of length (RFC 6455, 5.2).
 const maxHeader = 10
 
-// NewText makes a message of text. write appends the text to what it is given and returns it.
+// NewText makes a message of text. write appends the text to what it is given and returns it. The text is UTF-8 without
+// the character U+001E, which separates the packets of a polling payload and which JSON does not have.
 func NewText(size int, write func(dst []byte) []byte) *Frame {
 	buf := make([]byte, maxHeader+1, maxHeader+1+size)
 	buf[maxHeader] = packetMessage

@@ -99,7 +99,7 @@ func (c *Conn) tick(now int64) {
 	c.mu.Lock()
 	if c.closeAt > 0 && now >= c.closeAt {
 		reason := c.closeFor
-		if c.closed { // nobody fetched the last words
+		if c.closed && c.ws == nil { // nobody fetched the last words
 			c.forget()
 		}
 		c.mu.Unlock()
@@ -117,9 +117,9 @@ func (c *Conn) tick(now int64) {
 	} else if c.pings != c.pongs {
 		c.armBefore(c.pingedAt + int64(c.server.cfg.PingTimeout))
 	} else if now >= next {
-		// Counted from when it was due, so that a session ends when the client has reckoned it to; unless the machine
-		// is slower than a tick, which must not cost the client its time.
-		flush = c.sendPing(max(next, now-int64(c.server.wheel.tick)))
+		// Counted from when it was due, so that the session ends when the client reckons it to; but a machine that is
+		// late does not cost the client more than half of its time.
+		flush = c.sendPing(max(next, now-int64(c.server.cfg.PingTimeout/2)))
 	} else {
 		c.armBefore(next)
 	}

@@ -17,7 +17,7 @@ const patience = 20 * time.Second
 // house is a server under test on a port of its own.
 type house struct {
 	*Server
-	t    *testing.T
+	t    testing.TB
 	http *httptest.Server
 	web  *http.Client
 	came chan *guest
@@ -34,7 +34,7 @@ type guest struct {
 }
 
 // open opens a house. hear may be nil; settings are made before the HTTP server starts.
-func open(t *testing.T, cfg Config, hear func(g *guest, data []byte, binary bool) error, settings ...func(*http.Server)) *house {
+func open(t testing.TB, cfg Config, hear func(g *guest, data []byte, binary bool) error, settings ...func(*http.Server)) *house {
 	h := &house{t: t, came: make(chan *guest, 4096)}
 	cfg.Open = func(c *Conn, _ *http.Request) Handler {
 		g := newGuest(c, hear)
@@ -123,7 +123,7 @@ func (h *house) mustClose(g *guest, reason string) {
 	}
 }
 
-func receive[T any](t *testing.T, what string, from <-chan T) (got T) {
+func receive[T any](t testing.TB, what string, from <-chan T) (got T) {
 	t.Helper()
 	select {
 	case got = <-from:
@@ -134,7 +134,7 @@ func receive[T any](t *testing.T, what string, from <-chan T) (got T) {
 }
 
 // await waits until something is true.
-func await(t *testing.T, what string, is func() bool) {
+func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -185,7 +185,7 @@ func (h *house) come() *poller {
 	return &poller{h, "4", sidOf(h.t, got.body), h.guest()}
 }
 
-func sidOf(t *testing.T, packet string) string {
+func sidOf(t testing.TB, packet string) string {
 	t.Helper()
 	var opening struct{ SID string }
 	if !strings.HasPrefix(packet, "0") || json.Unmarshal([]byte(packet[1:]), &opening) != nil || opening.SID == "" {

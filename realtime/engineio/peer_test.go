@@ -17,7 +17,7 @@ import (
 // peer is the client's side of a WebSocket. It does no more than it is told: it answers neither pings nor closes.
 type peer struct {
 	net.Conn
-	t   *testing.T
+	t   testing.TB
 	in  *bufio.Reader
 	sid string
 }
@@ -32,12 +32,17 @@ func (h *house) dialAs(eio, query string) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newPeer(h.t, conn, early), nil
+}
+
+// newPeer takes over a connection, and what came early.
+func newPeer(t testing.TB, conn net.Conn, early *bufio.Reader) *peer {
 	conn.SetDeadline(time.Now().Add(patience))
-	h.t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { conn.Close() })
 	if early == nil {
 		early = bufio.NewReader(conn)
 	}
-	return &peer{Conn: conn, t: h.t, in: early}, nil
+	return &peer{Conn: conn, t: t, in: early}
 }
 
 // join opens a session by WebSocket.

@@ -36,16 +36,13 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		c.close(closeProtocol("two polls at once"))
 		errBadRequest.write(w)
 		return
-	case c.closed && c.queue.len() == 0:
+	case c.closed && c.last == nil:
 		c.mu.Unlock()
 		errUnknownSession.write(w)
 		return
-	case c.queue.len() > 0:
+	case c.closed || c.queue.len() > 0:
 		c.confirm()
 		waiting.answer <- c.takePayload()
-		if c.closed && c.queue.len() == 0 {
-			c.forget()
-		}
 	default:
 		c.confirm()
 		c.poll = waiting
@@ -106,7 +103,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, answer payload) {
 	}
 }
 
-// takePayload takes from the queue what fits one answer, at least one packet, and the last words if they are said.
+// takePayload takes from the queue what fits one answer, at least one packet, and behind the queue the last words.
 // The client's own bound is the same maxPayload that it was told.
 func (c *Conn) takePayload() payload {
 	n, size, bytes := 0, 0, 0
@@ -122,12 +119,16 @@ func (c *Conn) takePayload() payload {
 		bytes += len(f.wire)
 	}
 	frames := c.queue.first(n)
-	if c.closed && c.last != nil && n == c.queue.len() {
+	over := c.closed && n == c.queue.len()
+	if over {
 		frames = append(slices.Clip(frames), c.last)
 	}
 	answer := c.payload(frames...)
 	c.queue.drop(n)
 	c.sent(bytes)
+	if over {
+		c.forget()
+	}
 	return answer
 }
 

@@ -158,6 +158,18 @@ func TestBadPostEndsTheSession(t *testing.T) {
 	h.mustClose(bob.guest, "binary body")
 }
 
+func TestHalfAPostEndsTheSession(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	conn, err := net.Dial("tcp", h.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "POST /?"+ann.query()+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n4hello")
+	conn.Close()
+	h.mustClose(ann.guest, "body not received")
+}
+
 func TestPostAsLargeAsAllowed(t *testing.T) {
 	h := open(t, Config{MaxPayload: 10_000}, nil)
 	ann := h.come()
@@ -189,6 +201,17 @@ func TestClientSaysGoodbye(t *testing.T) {
 	h.must(<-waiting, 200, "6")
 	h.must(ann.poll(), 400, unknownSession)
 	h.mustClose(ann.guest, "closed by the client")
+}
+
+// The goodbye may overtake the poll that was sent before it.
+func TestGoodbyeOvertakesThePoll(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	h.must(ann.post("1"), 200, "ok")
+	h.mustEndWith(ann.guest, "closed by the client")
+	h.must(ann.poll(), 200, "6")
+	h.must(ann.poll(), 400, unknownSession)
+	h.must(ann.post("4hello"), 400, unknownSession)
 }
 
 // A server's own ReadTimeout and WriteTimeout are about requests; they must not cut a poll that waits.

@@ -9,26 +9,17 @@ import (
 
 // This file is the upgrade of a Conn from polling to a WebSocket (section "Upgrade" of protocol 4; protocol 3 does the same).
 
-// serveUpgrade opens a WebSocket that may take over.
+// serveUpgrade opens a WebSocket that may take over. One that comes too late or twice is opened and closed at once, as
+// every Engine.IO server does: a client cannot see why a handshake was refused.
 func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
-	c.mu.Lock()
-	refused := c.closed || c.ws != nil || c.upgrading
-	if !refused {
-		c.upgrading = true
-	}
-	c.mu.Unlock()
-	if refused {
-		c.refuseUpgrade(w, r)
-		return
-	}
 	sock, err := acceptWebSocket(w, r, c.server)
+	if err != nil {
+		return // the answer is written
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil || c.closed {
-		c.upgrading = false
-		if err == nil {
-			sock.conn.Close()
-		}
+	if c.closed || c.ws != nil || c.probe != nil {
+		c.server.refuse(sock)
 		return
 	}
 	c.probe = sock
@@ -44,20 +35,15 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		}
 		sock.conn.Close()
 		c.mu.Lock()
-		c.probe, c.probed, c.upgrading = nil, false, false
+		c.probe, c.probed = nil, false
 		c.mu.Unlock()
 	})
 }
 
-// refuseUpgrade closes a WebSocket for a session that has one, or that has ended. It is opened first: a browser tells a
-// script nothing of a refusal by HTTP, and other clients take that for an error of the network.
-func (c *Conn) refuseUpgrade(w http.ResponseWriter, r *http.Request) {
-	sock, err := acceptWebSocket(w, r, c.server)
-	if err != nil {
-		return // the answer is written
-	}
+// refuse closes a WebSocket that came too late or twice.
+func (s *Server) refuse(sock *webSocket) {
 	sock.conn.SetDeadline(time.Now().Add(lastWords))
-	c.server.run(func() {
+	s.run(func() {
 		sock.conn.Write(closeFrame(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended").wire)
 		sock.shut()
 		sock.linger()
@@ -108,7 +94,7 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 		return false
 	}
 	sock.conn.SetDeadline(time.Time{})
-	c.ws, c.probe, c.probed, c.upgrading = sock, nil, false, false
+	c.ws, c.probe, c.probed = sock, nil, false
 	if c.poll != nil { // it came after the probe, from a client that has upgraded without waiting for it
 		c.poll.answer <- payload{}
 		c.poll = nil

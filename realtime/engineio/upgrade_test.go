@@ -104,7 +104,7 @@ func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 	over := func() bool {
 		ann.guest.conn.mu.Lock()
 		defer ann.guest.conn.mu.Unlock()
-		return !ann.guest.conn.upgrading
+		return ann.guest.conn.probe == nil
 	}
 	for name, fail := range map[string]func(socket *peer){
 		"silence":                  func(*peer) {},

@@ -1,15 +1,15 @@
 package engineio
 
 import (
-	"bufio"
+	"crypto/tls"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -69,8 +69,7 @@ func TestFramesOnTheHeelsOfTheHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(patience))
+		ann := newPeer(t, conn, nil)
 		var want []string
 		wire := []byte("GET /?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -81,7 +80,6 @@ func TestFramesOnTheHeelsOfTheHandshake(t *testing.T) {
 		if _, err := conn.Write(wire); err != nil {
 			t.Fatal(err)
 		}
-		ann := &peer{Conn: conn, t: t, in: bufio.NewReader(conn)}
 		response, err := http.ReadResponse(ann.in, nil)
 		if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatalf("got %v, %v", response, err)
@@ -109,6 +107,36 @@ func TestSizesAtTheirBorders(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Inside TLS there is no socket to read from without waiting: the same, through the connection.
+func TestWebSocketInsideTLS(t *testing.T) {
+	h := open(t, Config{}, nil)
+	secure := httptest.NewTLSServer(h.Server)
+	defer secure.Close()
+	dialer := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}}
+	conn, early, _, err := dialer.Dial(t.Context(), "wss"+strings.TrimPrefix(secure.URL, "https")+"/?EIO=4&transport=websocket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann := newPeer(t, conn, early)
+	sidOf(t, ann.hear())
+	guest := h.guest()
+	long := "4" + strings.Repeat("x", 300_000)
+	var want []string
+	for i := range 500 {
+		want = append(want, fmt.Sprint("4", i))
+	}
+	go ann.say(append(want, long)...)
+	ann.mustHear(append(want, long)...)
+	guest.conn.Send(text("bye"))
+	guest.conn.Close("enough")
+	ann.mustHear("4bye")
+	if f, err := ann.frame(); err != nil || f.Header.OpCode != ws.OpClose {
+		t.Errorf("got %v, %v", f.Header, err)
+	}
+	conn.Close()
+	h.mustClose(guest, "enough")
 }
 
 func TestFragmentsMakeOneMessage(t *testing.T) {

@@ -3,6 +3,8 @@ package rawjson
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -60,6 +62,102 @@ func TestStringsGoThereAndBack(t *testing.T) {
 	if _, ok := String([]byte("12")); ok {
 		t.Error("a number passed for a string")
 	}
+}
+
+var event = []byte(`["chat",{"to":"bob","data":"how are \"you\"? 你好","time":1712345678901},[1,-2.5e3,{"x":[true,null]}]]`)
+
+// Whatever passes through is looked at in place.
+func TestNothingIsAllocated(t *testing.T) {
+	var room [8][]byte
+	args, err := Elements(event, room[:0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func(){
+		"Valid":    func() { Valid(event) },
+		"Elements": func() { Elements(event, room[:0]) },
+		"Fields":   func() { Fields(args[1], func(name, value []byte) error { return nil }) },
+	} {
+		if n := testing.AllocsPerRun(100, do); n > 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
+func TestFieldsStopWhenTold(t *testing.T) {
+	var seen []string
+	err := Fields([]byte(`{"a":1,"b":2,"c":}`), func(name, _ []byte) error {
+		seen = append(seen, string(name))
+		if len(seen) == 2 {
+			return errMany
+		}
+		return nil
+	})
+	if err != errMany || strings.Join(seen, "") != "ab" {
+		t.Errorf("saw %v, %v", seen, err)
+	}
+}
+
+func BenchmarkElements(b *testing.B) {
+	var room [8][]byte
+	b.ReportAllocs()
+	b.SetBytes(int64(len(event)))
+	for b.Loop() {
+		Elements(event, room[:0])
+	}
+}
+
+// FuzzSplit compares with what the standard library finds in arrays and objects.
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{string(event), `{}`, ` [ ] `, `{"a":1,"a":[2], "\u0061" : {}}`, `[[],{},"",-0,1e5]`, `{"a":1,}`, `["`, `{"\ud800":1}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if !utf8.Valid(data) || Valid(data) == errDepth {
+			return
+		}
+		if elements, err := Elements(data, make([][]byte, 0, len(data))); err == nil || err == errSyntax {
+			var want []json.RawMessage
+			wantErr := json.Unmarshal(data, &want)
+			same := slices.EqualFunc(elements, want, func(a []byte, b json.RawMessage) bool { return bytes.Equal(a, b) })
+			if (err == nil) != (wantErr == nil) || err == nil && !same {
+				t.Fatalf("%q: %q, %v; the standard library has %q, %v", data, elements, err, want, wantErr)
+			}
+		}
+		got := make(map[string]string)
+		if err := Fields(data, func(name, value []byte) error {
+			got[string(name)] = string(value)
+			return nil
+		}); err == nil || err == errSyntax {
+			var want map[string]json.RawMessage
+			wantErr := json.Unmarshal(data, &want)
+			same := maps.EqualFunc(got, want, func(a string, b json.RawMessage) bool { return a == string(b) })
+			if (err == nil) != (wantErr == nil) || err == nil && !same {
+				t.Fatalf("%q: %q, %v; the standard library has %q, %v", data, got, err, want, wantErr)
+			}
+		}
+	})
+}
+
+// FuzzString compares strings, there and back.
+func FuzzString(f *testing.F) {
+	for _, seed := range []string{`"plain"`, `"\ud83d\ude00"`, `"\ud800"`, `"\u0000\/\b"`, `12`, `""`, "\"\u2028\""} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if trimmed := bytes.TrimSpace(raw); !utf8.Valid(raw) || len(trimmed) != len(raw) || Valid(raw) != nil {
+			return // not a value as it stands in a document
+		}
+		var want string
+		wantErr := json.Unmarshal(raw, &want)
+		got, ok := String(raw)
+		if ok != (wantErr == nil && raw[0] == '"') || ok && got != want {
+			t.Fatalf("%q: %q, %v; the standard library has %q, %v", raw, got, ok, want, wantErr)
+		}
+		if back, _ := String(AppendString(nil, got)); back != got {
+			t.Fatalf("%q became %q became %q", raw, got, back)
+		}
+	})
 }
 
 // FuzzValid compares with the standard library, which agrees on everything but depth.

@@ -50,6 +50,9 @@ func (c *client) Message(data []byte, binary bool) error {
 		return err
 	}
 	if p.attachments > 0 {
+		if c.socket(p.namespace) == nil { // before anything is kept of it
+			return errNotConnected
+		}
 		p.data = append([]byte(nil), p.data...)
 		c.waiting = &assembly{packet: p}
 		return nil
@@ -101,7 +104,7 @@ func (c *client) handle(p packet, attachments [][]byte) error {
 	if p.kind == typeEvent || p.kind == typeBinaryEvent {
 		s.handler.Event(e)
 	} else if h, ok := s.handler.(AckHandler); ok {
-		h.Ack(e)
+		h.Ack(e.ID, e.Args, e.Attachments) // one that nobody waits for is no error
 	}
 	return nil
 }
@@ -141,7 +144,7 @@ func (c *client) connect(p packet) error {
 	}
 	c.conn.CloseAfter(0, "")
 	c.conn.Enqueue(c.welcome(s))
-	if h, ok := handler.(interface{ Connected() }); ok {
+	if h, ok := handler.(ConnectedHandler); ok {
 		h.Connected()
 	}
 	return nil

@@ -20,7 +20,7 @@ func (c *client) old() bool { return c.conn.Protocol() == 3 }
 // joinMain joins the main namespace without being asked, as such clients expect (protocol 4, section "Connection to a
 // namespace"). Its socket may send as soon as it hears of it.
 func (c *client) joinMain() {
-	if err := c.handle(packet{kind: typeConnect, namespace: "/", id: noID}, nil); err != nil {
+	if err := c.handle(packet{kind: typeConnect, namespace: "/", id: NoAck}, nil); err != nil {
 		c.conn.Close(err.Error())
 	}
 }

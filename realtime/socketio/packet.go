@@ -3,9 +3,8 @@ package socketio
 import (
 	"bytes"
 	"errors"
-	"strconv"
+	"unicode"
 
-	"github.com/parley-chat/parley/realtime/engineio"
 	"github.com/parley-chat/parley/realtime/rawjson"
 )
 
@@ -40,8 +39,8 @@ var (
 	errReserved    = errors.New("reserved event name")
 )
 
-// noID stands for a packet without an ack id.
-const noID = -1
+// NoAck is the id of a packet without an ack id.
+const NoAck = -1
 
 // packet is one decoded packet; data is part of what it was decoded from.
 type packet struct {
@@ -49,13 +48,13 @@ type packet struct {
 	attachments int
 	namespace   string
 	query       []byte // behind the namespace: the auth of clients of protocols 3 and 4
-	id          int64  // or noID
+	id          int64  // or NoAck
 	data        []byte
 }
 
 // parse decodes <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]. The JSON is not looked at.
 func parse(data []byte) (p packet, err error) {
-	p = packet{namespace: "/", id: noID}
+	p = packet{namespace: "/", id: NoAck}
 	if len(data) == 0 || data[0] < typeConnect || data[0] > typeBinaryAck || data[0] == typeConnectError {
 		return p, errType
 	}
@@ -81,11 +80,12 @@ func parse(data []byte) (p packet, err error) {
 	return p, nil
 }
 
-// cutNamespace cuts "/name,", "/name?query,", or either without the comma at the end.
+// cutNamespace cuts "/name,", "/name?query,", or either without the comma at the end. A control character would fall
+// apart in a polling payload when the name is sent back.
 func cutNamespace(data []byte) (namespace string, query, rest []byte, err error) {
-	data, rest, _ = bytes.Cut(data, []byte{','})
-	name, query, _ := bytes.Cut(data, []byte{'?'})
-	if len(name) > maxNamespace || len(query) > maxQuery {
+	head, rest, _ := bytes.Cut(data, []byte(","))
+	name, query, _ := bytes.Cut(head, []byte("?"))
+	if len(name) > maxNamespace || len(query) > maxQuery || bytes.ContainsFunc(name, unicode.IsControl) {
 		return "", nil, nil, errNamespace
 	}
 	return string(name), query, rest, nil
@@ -113,7 +113,7 @@ func arguments(p packet, dst [][]byte) (name string, args [][]byte, err error) {
 		return "", nil, err
 	}
 	if p.kind == typeAck || p.kind == typeBinaryAck {
-		if p.id == noID {
+		if p.id == NoAck {
 			return "", nil, errAckID
 		}
 		return "", args, nil
@@ -131,87 +131,4 @@ func arguments(p packet, dst [][]byte) (name string, args [][]byte, err error) {
 		return "", nil, errReserved
 	}
 	return name, args[1:], nil
-}
-
-// EventFrame makes the packet of an event with one argument, given as JSON.
-func EventFrame(namespace, name string, argument []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(name)+len(argument)+8, func(dst []byte) []byte {
-		dst = appendHead(dst, typeEvent, namespace)
-		dst = append(dst, '[')
-		dst = rawjson.AppendString(dst, name)
-		dst = append(dst, ',')
-		dst = append(dst, argument...)
-		return append(dst, ']')
-	})
-}
-
-// AckFrame makes the packet of an ack with one argument, given as JSON.
-func AckFrame(namespace string, id int64, argument []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(argument)+24, func(dst []byte) []byte {
-		dst = appendHead(dst, typeAck, namespace)
-		dst = strconv.AppendInt(dst, id, 10)
-		dst = append(dst, '[')
-		dst = append(dst, argument...)
-		return append(dst, ']')
-	})
-}
-
-// EventFrames makes the packet of an event: its text, and the attachments that follow it. id is of the ack that is asked
-// for, negative for none. Each argument is JSON; placeholders in them number the attachments.
-func EventFrames(namespace string, id int64, name string, args, attachments [][]byte) []*engineio.Frame {
-	named := make([][]byte, 0, 1+len(args))
-	named = append(named, rawjson.AppendString(nil, name))
-	return frames(typeEvent, namespace, id, append(named, args...), attachments)
-}
-
-// AckFrames makes the packet of an ack with any number of arguments, as EventFrames does.
-func AckFrames(namespace string, id int64, args, attachments [][]byte) []*engineio.Frame {
-	return frames(typeAck, namespace, id, args, attachments)
-}
-
-func frames(kind byte, namespace string, id int64, args, attachments [][]byte) []*engineio.Frame {
-	size := len(namespace) + 32
-	for _, arg := range args {
-		size += 1 + len(arg)
-	}
-	all := make([]*engineio.Frame, 1, 1+len(attachments))
-	all[0] = engineio.NewText(size, func(dst []byte) []byte {
-		if len(attachments) == 0 {
-			dst = append(dst, kind)
-		} else {
-			dst = append(dst, kind+typeBinaryEvent-typeEvent)
-			dst = strconv.AppendInt(dst, int64(len(attachments)), 10)
-			dst = append(dst, '-')
-		}
-		dst = appendNamespace(dst, namespace)
-		if id >= 0 {
-			dst = strconv.AppendInt(dst, id, 10)
-		}
-		dst = append(dst, '[')
-		dst = append(dst, bytes.Join(args, []byte{','})...)
-		return append(dst, ']')
-	})
-	for _, data := range attachments {
-		all = append(all, engineio.NewBinary(data))
-	}
-	return all
-}
-
-// controlFrame makes a packet with a payload that is no array: CONNECT, CONNECT_ERROR, DISCONNECT.
-func controlFrame(kind byte, namespace string, payload []byte) *engineio.Frame {
-	return engineio.NewText(len(namespace)+len(payload)+2, func(dst []byte) []byte {
-		return append(appendHead(dst, kind, namespace), payload...)
-	})
-}
-
-func appendHead(dst []byte, kind byte, namespace string) []byte {
-	return appendNamespace(append(dst, kind), namespace)
-}
-
-func appendNamespace(dst []byte, namespace string) []byte {
-	if namespace != "/" {
-		dst = append(dst, namespace...)
-		dst = append(dst, ',')
-	}
-	return dst
 }

@@ -34,8 +34,8 @@ type ConnectError struct {
 
 func (e *ConnectError) Error() string { return e.Message }
 
-// Handler hears one socket. Event, Ack and Pong come one at a time and in order; Tick and Disconnected may come beside
-// them.
+// Handler hears one socket. Event and Pong come one at a time and in order, as do the calls of AckHandler and
+// ConnectedHandler; Tick and Disconnected may come beside them.
 type Handler interface {
 	// Event is one event; nothing of it is valid after the call.
 	Event(e *Event)
@@ -46,10 +46,19 @@ type Handler interface {
 	Disconnected(reason string)
 }
 
-// AckHandler is a Handler that also hears acks, in turn with the events.
+// ConnectedHandler is a Handler that has something to send as soon as the client may hear it.
+type ConnectedHandler interface {
+	Handler
+	// Connected comes before any Event. What it queues goes right behind the packet that lets the client in.
+	Connected()
+}
+
+// AckHandler is a Handler that asks for acks, see EventFrames.
 type AckHandler interface {
-	// Ack is the answer to the packet with the event's ID; it has no name, and nothing of it is valid after the call.
-	Ack(e *Event)
+	Handler
+	// Ack is a client's answer to an event that was sent with an id. Clients may send any id, and more than once: what
+	// it belongs to is for the handler to know. Nothing of it is valid after the call.
+	Ack(id int64, args, attachments [][]byte)
 }
 
 // Event is one event from a client.

@@ -84,9 +84,20 @@ func TestFolderRefused(t *testing.T) {
 	s.Close()
 	_, err = Open(t.Context(), dir, nil)
 	wantRefused(t, err, "written by a newer version")
-	if _, err = Open(t.Context(), dir, nil); chat.CodeOf(err) != chat.Unavailable {
-		t.Errorf("the second try: %v", err) // the first left no lock
+	_, err = Open(t.Context(), dir, nil)
+	wantRefused(t, err, "written by a newer version") // the first try left no lock
+
+	foreign := t.TempDir()
+	db, err := pebble.Open(foreign, &pebble.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := db.Set([]byte("theirs"), nil, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	_, err = Open(t.Context(), foreign, nil)
+	wantRefused(t, err, "the data of another program")
 }
 
 func TestMemory(t *testing.T) {

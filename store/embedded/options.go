@@ -60,7 +60,7 @@ func (l *logger) Errorf(format string, args ...any) {
 // Fatalf ends the process, as Pebble asks when a write to the log or the manifest failed: whether it is on the disk is
 // then unknowable, and to go on would acknowledge what a restart does not find. The restart finds what is there.
 func (l *logger) Fatalf(format string, args ...any) {
-	l.log.Error("the embedded engine ends the server: its folder cannot be written", "cause", fmt.Sprintf(format, args...))
+	l.log.Error("the embedded engine cannot go on and ends the server", "cause", fmt.Sprintf(format, args...))
 	l.exit(1)
 }
 

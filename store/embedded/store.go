@@ -98,7 +98,7 @@ func openError(dir string, err error) error {
 	return &chat.Error{Code: chat.Unavailable, Message: "the folder " + dir + " cannot be opened", Cause: err}
 }
 
-// checkSchema marks a new folder and refuses a newer one.
+// checkSchema marks a new folder, and refuses one of a newer version or of another program.
 func (s *Store) checkSchema(dir string) error {
 	key := []byte{kindVersion}
 	value, ok, err := s.get(key)
@@ -106,6 +106,12 @@ func (s *Store) checkSchema(dir string) error {
 		return err
 	}
 	if !ok {
+		err := s.each(nil, func(_, _ []byte) error {
+			return chat.Errorf(chat.Unavailable, "the folder %s holds the data of another program", dir)
+		})
+		if err != nil {
+			return err
+		}
 		return broken(s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync))
 	}
 	if version, n := binary.Uvarint(value); n <= 0 || version > schema {
@@ -190,10 +196,11 @@ func (s *Store) apply(c *change, fill func(c *change) error) error {
 	if !c.mayLose {
 		return broken(s.db.ApplyNoSyncWait(c.Batch, pebble.Sync))
 	}
-	if !s.unsynced.Swap(true) {
+	err := s.db.Apply(c.Batch, pebble.NoSync)
+	if !s.unsynced.Swap(true) { // behind the write, so that a sync under way is not taken for one that has it
 		s.syncer.Reset(syncSoon)
 	}
-	return broken(s.db.Apply(c.Batch, pebble.NoSync))
+	return broken(err)
 }
 
 // sync makes durable what was written without waiting. Pebble would keep it in memory until the next synced write.
