@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/parley-chat/parley/auth"
+	"github.com/parley-chat/parley/realtime/socketio"
 )
 
 // Config is everything that can be set. Load makes one: an empty environment is a working configuration.
@@ -33,6 +35,10 @@ type Config struct {
 	RateLimits     bool
 	BcryptCost     int
 	LogLevel       slog.Level
+
+	ConnectionsPerAddress int             // while RateLimits
+	HandshakesPerSecond   int             // of one address, while RateLimits
+	Transport             socketio.Config // timers and bounds of the Socket.IO door
 }
 
 // setting is one environment variable: --help, the README and the reading of it have this one source.
@@ -128,6 +134,24 @@ func settings() []setting {
 			c.BcryptCost, err = number(v, bcrypt.MinCost, 20)
 			return err
 		}},
+		{"CONNECTIONS_PER_ADDRESS", "5000", "Socket.IO connections that one address may have, with RATE_LIMITS=on", func(c *Config, v string) (err error) {
+			c.ConnectionsPerAddress, err = number(v, 1, 1<<20)
+			return err
+		}},
+		{"HANDSHAKES_PER_SECOND", "200", "new ones of one address, ten times as many at once, with RATE_LIMITS=on", func(c *Config, v string) (err error) {
+			c.HandshakesPerSecond, err = number(v, 1, 1<<20)
+			return err
+		}},
+		duration("PING_INTERVAL", "25s", "between two heartbeats", func(c *Config) *time.Duration { return &c.Transport.Engine.PingInterval }),
+		duration("PING_TIMEOUT", "20s", "for the answer to a heartbeat", func(c *Config) *time.Duration { return &c.Transport.Engine.PingTimeout }),
+		duration("UPGRADE_TIMEOUT", "10s", "for the upgrade from polling to a WebSocket", func(c *Config) *time.Duration { return &c.Transport.Engine.UpgradeTimeout }),
+		duration("CONNECT_TIMEOUT", "45s", "for a client to join its first namespace", func(c *Config) *time.Duration { return &c.Transport.ConnectTimeout }),
+		duration("WRITE_TIMEOUT", "20s", "for a client to take something of what is sent to it", func(c *Config) *time.Duration { return &c.Transport.Engine.WriteTimeout }),
+		bound("MAX_PAYLOAD", "1000000", "bytes of one WebSocket message or polling body", func(c *Config) *int { return &c.Transport.Engine.MaxPayload }),
+		bound("MAX_QUEUED_BYTES", "8388608", "that wait for one client; one over it is closed", func(c *Config) *int { return &c.Transport.Engine.MaxQueued }),
+		bound("MAX_QUEUED_PACKETS", "20000", "that wait for one client; one over it is closed", func(c *Config) *int { return &c.Transport.Engine.MaxQueuedCount }),
+		bound("MAX_ATTACHMENTS", "16", "binary attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachments }),
+		bound("MAX_ATTACHMENT_BYTES", "8388608", "of all attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachmentBytes }),
 		{"LOG_LEVEL", "info", "debug, info, warn or error", func(c *Config, v string) error {
 			if err := oneOf(v, "debug", "info", "warn", "error"); err != nil {
 				return err
@@ -165,6 +189,26 @@ func help(w io.Writer) {
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", s.name, fallback, s.help)
 	}
 	table.Flush()
+}
+
+// duration is a setting of a time, as 25s or 300ms.
+func duration(name, fallback, help string, field func(c *Config) *time.Duration) setting {
+	return setting{name, fallback, help, func(c *Config, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 10*time.Millisecond || d > time.Hour {
+			return errors.New("a time from 10ms to 1h")
+		}
+		*field(c) = d
+		return nil
+	}}
+}
+
+// bound is a setting of how much there may be of something.
+func bound(name, fallback, help string, field func(c *Config) *int) setting {
+	return setting{name, fallback, help, func(c *Config, v string) (err error) {
+		*field(c), err = number(v, 1, 1<<30)
+		return err
+	}}
 }
 
 func number(v string, least, most int) (int, error) {

@@ -2,10 +2,14 @@ package app
 
 import (
 	"bytes"
-	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/socketio"
 )
 
 func environment(pairs ...string) func(string) string {
@@ -22,8 +26,18 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Config{Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, BcryptCost: 10}
-	if fmt.Sprint(c) != fmt.Sprint(want) {
+	want := Config{
+		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, BcryptCost: 10,
+		ConnectionsPerAddress: 5000, HandshakesPerSecond: 200,
+		Transport: socketio.Config{
+			ConnectTimeout: 45 * time.Second, MaxAttachments: 16, MaxAttachmentBytes: 8 << 20,
+			Engine: engineio.Config{
+				PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, UpgradeTimeout: 10 * time.Second,
+				WriteTimeout: 20 * time.Second, MaxPayload: 1_000_000, MaxQueued: 8 << 20, MaxQueuedCount: 20_000,
+			},
+		},
+	}
+	if !reflect.DeepEqual(c, want) {
 		t.Errorf("%+v, not %+v", c, want)
 	}
 }
@@ -44,7 +58,8 @@ func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 	for _, bad := range []string{
 		"PORT=http", "PORT=-1", "PORT=65536", "MONGO_URI=localhost:27017", "REDIS_URL=redis://here", "JWT_SECRET=tooshort",
 		"PUBLIC_URL=chat.example", "CORS_ORIGINS=a.example", "TRUSTED_PROXIES=everyone", "SOCKET_AUTH=no", "RATE_LIMITS=1",
-		"BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud",
+		"BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud", "PING_INTERVAL=25", "PING_TIMEOUT=0s", "MAX_PAYLOAD=-1",
+		"MAX_ATTACHMENTS=many", "CONNECTIONS_PER_ADDRESS=0", "HANDSHAKES_PER_SECOND=0",
 	} {
 		name, value, _ := strings.Cut(bad, "=")
 		_, err := Load(environment(bad))

@@ -115,9 +115,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
 		Devices: &chat.Devices{Store: engine, Cursors: cursors, Now: now},
 		Trust:   cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
+		Transport: cfg.Transport,
 	}
+	door.Handshakes, door.Connections = connectionLimits(cfg, now)
 	if s.extension != nil {
-		door.Extension = s.extension
+		door.Transport.Extension = s.extension
 	}
 	s.door = realtime.New(door)
 	s.accounts.Revoked = s.door.Revoke

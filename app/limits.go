@@ -27,3 +27,13 @@ func socketLimits(on bool) (events, bytes limit.Bucket) {
 	}
 	return limit.NewBucket(2000, 2*time.Millisecond), limit.NewBucket(16<<20, 250*time.Nanosecond)
 }
+
+// connectionLimits bound what one address may open: so many connections, and so many handshakes a second, of which ten
+// seconds' worth may come at once, as they do when many come back after a restart.
+func connectionLimits(cfg Config, now func() time.Time) (handshakes chat.Limiter, connections *limit.Count) {
+	if !cfg.RateLimits {
+		return nil, nil
+	}
+	return limit.New(10*cfg.HandshakesPerSecond, time.Second/time.Duration(cfg.HandshakesPerSecond), now),
+		limit.NewCount(cfg.ConnectionsPerAddress)
+}

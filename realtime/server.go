@@ -30,10 +30,12 @@ type Config struct {
 	Trust bool
 	// Events and Bytes pace each socket; a zero Bucket lets everything pass.
 	Events, Bytes limit.Bucket
-	// Engine sets timers and bounds; its zero value takes the defaults.
-	Engine engineio.Config
-	// Extension takes the namespaces that are not the chat's; nil for none.
-	Extension socketio.Extension
+	// Handshakes paces new connections by address, and Connections bounds how many an address has; nil for no limit.
+	Handshakes  chat.Limiter
+	Connections *limit.Count
+	// Transport sets timers and bounds, and the Extension that takes the namespaces that are not the chat's. Its zero
+	// value takes the defaults; what is the chat's own is set by New.
+	Transport socketio.Config
 }
 
 // Server is the door: an http.Handler for /socket.io/, and a chat.Door.
@@ -54,12 +56,11 @@ const maxReplays = 64
 // New returns the door. It serves until Shutdown.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, hub: newHub(), events: eventTable(), replays: make(chan struct{}, maxReplays)}
-	s.sio = socketio.NewServer(socketio.Config{
-		Engine:     cfg.Engine,
-		Namespaces: map[string]socketio.Namespace{"/": s},
-		Handshake:  func(r *http.Request) any { return readHandshake(r) },
-		Extension:  cfg.Extension,
-	})
+	transport := cfg.Transport
+	transport.Engine.Admit = s.admit
+	transport.Namespaces = map[string]socketio.Namespace{"/": s}
+	transport.Handshake = func(r *http.Request) any { return readHandshake(r) }
+	s.sio = socketio.NewServer(transport)
 	return s
 }
 
@@ -86,18 +87,23 @@ type handshake struct {
 // object of later clients comes with CONNECT.
 func readHandshake(r *http.Request) *handshake {
 	query := r.URL.Query()
-	h := &handshake{token: query.Get("token"), device: query.Get("device"), address: r.RemoteAddr}
+	h := &handshake{token: query.Get("token"), device: query.Get("device"), address: clientAddress(r)}
 	if h.token == "" {
 		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 			h.token = token
 		}
 	}
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		h.address = host
-	}
 	// The strings are parts of the request, which would stay in memory with them.
 	h.token, h.device, h.address = strings.Clone(h.token), strings.Clone(h.device), strings.Clone(h.address)
 	return h
+}
+
+// clientAddress is the address without the port. The HTTP door has put there what a trusted proxy says.
+func clientAddress(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
 }
 
 // Deliver implements chat.Door: acks to those who sent, messages to those who are to hear, each connection written to

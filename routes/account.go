@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/limit"
 )
 
 // accountDoor is who someone is.
@@ -52,7 +53,7 @@ type person struct {
 }
 
 func (d accountDoor) register(c echo.Context, _ chat.Account) (any, error) {
-	q := chat.Registration{Address: pacedAddress(c)}
+	q := chat.Registration{Address: limit.Address(c.RealIP())}
 	err := readBody(c, field{"username", &q.Username}, field{"password", &q.Password}, field{"email", &q.Email},
 		field{"phoneNum", &q.Phone})
 	if err != nil {
@@ -67,7 +68,7 @@ func (d accountDoor) login(c echo.Context, _ chat.Account) (any, error) {
 	if err := readBody(c, field{"username", &username}, field{"password", &password}); err != nil {
 		return nil, err
 	}
-	a, token, err := d.accounts.Login(c.Request().Context(), username, password, pacedAddress(c))
+	a, token, err := d.accounts.Login(c.Request().Context(), username, password, limit.Address(c.RealIP()))
 	return d.session(c, "账号登录成功!", a, token), err
 }
 

@@ -22,15 +22,3 @@ func believe(proxies []netip.Prefix) (echo.IPExtractor, echo.SchemeExtractor) {
 	}
 	return echo.ExtractIPFromXFFHeader(trust...), echo.ExtractSchemeFromHeaders(trust...)
 }
-
-// pacedAddress is the client's address as limits count it. Of IPv6 it is the /64: one customer has all of that.
-func pacedAddress(c echo.Context) string {
-	ip, err := netip.ParseAddr(c.RealIP())
-	if err != nil {
-		return c.RealIP()
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	return netip.PrefixFrom(ip, 64).Masked().String()
-}

@@ -89,7 +89,7 @@ func (c *Conn) close(end *closing) {
 		c.write()
 	}
 	if handler != nil {
-		c.server.run(func() { handler.Closed(end.reason) })
+		c.server.run(func() { c.over(handler, end.reason) })
 	}
 }
 

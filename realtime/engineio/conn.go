@@ -11,6 +11,7 @@ import (
 type Conn struct {
 	server *Server
 	id     string
+	leave  func()     // Config.Admit's; nil for none
 	old    *protocol3 // nil when the client speaks protocol 4
 
 	in sync.Mutex // held while the handler hears a packet: a POST may still run while the WebSocket takes over
@@ -64,10 +65,18 @@ func (c *Conn) start(h Handler) {
 	c.mu.Unlock()
 	switch {
 	case ended:
-		c.server.run(func() { h.Closed(reason) })
+		c.server.run(func() { c.over(h, reason) })
 	case !known:
 		c.close(closeGoingAway(shuttingDown))
 	}
+}
+
+// over tells everyone that the session has ended.
+func (c *Conn) over(h Handler, reason string) {
+	if c.leave != nil {
+		c.leave()
+	}
+	h.Closed(reason)
 }
 
 // ID returns the session id.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,6 +28,10 @@ type Config struct {
 	// ASCII appends a text message so that it means the same in ASCII alone, for polls of clients of protocol 3 that do
 	// not take bytes: half of them read no other text rightly. Without it they get their text as it is.
 	ASCII func(dst, text []byte) []byte
+
+	// Admit lets a new session in, or says when to come back; nil lets all in. leave is called once, when the session
+	// has ended.
+	Admit func(r *http.Request) (leave func(), retry time.Duration, ok bool)
 
 	// Open is called when a session stands, before anything is read from it, and returns who hears the connection.
 	// It may send and close already. The request is not kept; Open must not keep it either. Needed.
@@ -276,10 +281,21 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 			return
 		}
 	}
+	if s.cfg.Admit != nil {
+		leave, retry, ok := s.cfg.Admit(r)
+		if !ok {
+			refuse(w, retry)
+			return
+		}
+		c.leave = leave
+	}
 	if isUpgrade {
 		sock, err := acceptWebSocket(w, r, s)
-		if err != nil {
-			return // the answer is written
+		if err != nil { // the answer is written
+			if c.leave != nil {
+				c.leave()
+			}
+			return
 		}
 		c.ws = sock
 	}
@@ -291,6 +307,16 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 	}
 	c.Flush()
 	s.run(func() { c.readWebSocket(c.ws) })
+}
+
+// refuse answers who is not let in for now: the code is "Forbidden" of the handshake's errors, the status says why.
+func refuse(w http.ResponseWriter, retry time.Duration) {
+	w.Header().Set("Content-Type", "application/json")
+	if retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
+	}
+	w.WriteHeader(http.StatusTooManyRequests)
+	io.WriteString(w, `{"code":4,"message":"Forbidden: too many connections from this address"}`)
 }
 
 func (s *Server) openPayload(c *Conn, canUpgrade bool) string {

@@ -50,6 +50,9 @@ func (c *client) Message(data []byte, binary bool) error {
 		return err
 	}
 	if p.attachments > 0 {
+		if p.attachments > c.server.cfg.MaxAttachments {
+			return errAttachments
+		}
 		if c.socket(p.namespace) == nil { // before anything is kept of it
 			return errNotConnected
 		}
@@ -65,7 +68,7 @@ func (c *client) attach(data []byte) error {
 	if w == nil {
 		return errBinary
 	}
-	if w.bytes += len(data); w.bytes > maxAttachmentBytes {
+	if w.bytes += len(data); w.bytes > c.server.cfg.MaxAttachmentBytes {
 		return errTooMuch
 	}
 	w.attachments = append(w.attachments, append([]byte(nil), data...))

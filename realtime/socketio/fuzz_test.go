@@ -77,7 +77,7 @@ func FuzzClient(f *testing.F) {
 			if err := c.Message(data, binary); err != nil {
 				break
 			}
-			if w := c.waiting; w != nil && (w.bytes > maxAttachmentBytes || len(w.attachments) >= w.packet.attachments) {
+			if w := c.waiting; w != nil && (w.bytes > c.server.cfg.MaxAttachmentBytes || len(w.attachments) >= w.packet.attachments) {
 				t.Fatalf("waits with %d bytes in %d attachments", w.bytes, len(w.attachments))
 			}
 			for len(h.came) > 0 {

@@ -21,11 +21,10 @@ const (
 
 // Bounds of a packet.
 const (
-	maxNamespace       = 256     // bytes of a namespace's name
-	maxQuery           = 8 << 10 // bytes of the query behind it
-	maxArgs            = 32
-	maxAttachments     = 16
-	maxAttachmentBytes = 8 << 20 // of all attachments of a packet
+	maxNamespace   = 256     // bytes of a namespace's name
+	maxQuery       = 8 << 10 // bytes of the query behind it
+	maxArgs        = 32
+	maxAttachments = 1 << 20 // that can be announced; Config.MaxAttachments says how many are taken
 )
 
 var (

@@ -11,11 +11,13 @@ import (
 
 // Config says who handles what. Zero durations take the defaults in parentheses.
 type Config struct {
-	Engine         engineio.Config           // Open and ASCII are set by NewServer
-	ConnectTimeout time.Duration             // for a client to join its first namespace (45 s)
-	Namespaces     map[string]Namespace      // by name, "/" for the main one; not changed after NewServer
-	Handshake      func(r *http.Request) any // what to remember of the first request, for Socket.Handshake; may be nil
-	Extension      Extension                 // takes the namespaces that are not in Namespaces; may be nil
+	Engine             engineio.Config           // Open and ASCII are set by NewServer
+	ConnectTimeout     time.Duration             // for a client to join its first namespace (45 s)
+	MaxAttachments     int                       // of one packet (16)
+	MaxAttachmentBytes int                       // of all attachments of one packet (8 MB)
+	Namespaces         map[string]Namespace      // by name, "/" for the main one; not changed after NewServer
+	Handshake          func(r *http.Request) any // what to remember of the first request, for Socket.Handshake; may be nil
+	Extension          Extension                 // takes the namespaces that are not in Namespaces; may be nil
 }
 
 // Namespace decides who may join it.
@@ -85,6 +87,12 @@ type Server struct {
 func NewServer(cfg Config) *Server {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 45 * time.Second
+	}
+	if cfg.MaxAttachments == 0 {
+		cfg.MaxAttachments = 16
+	}
+	if cfg.MaxAttachmentBytes == 0 {
+		cfg.MaxAttachmentBytes = 8 << 20
 	}
 	s := &Server{cfg: cfg}
 	s.events.New = func() any { return new(Event) }
