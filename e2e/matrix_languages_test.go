@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// auth says how a client gives its token: those of Engine.IO 3 know no auth option, and use the query.
-func auth(protocol string) string {
+// tokenBy says how a client gives its token: those of Engine.IO 3 know no auth option, and use the query.
+func tokenBy(protocol string) string {
 	if protocol == "3" {
 		return "AUTH=query"
 	}
@@ -25,7 +25,7 @@ func nodeClient(folder, protocol string) client {
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			cmd := in(ctx, "clients", "node", "story.cjs")
-			cmd.Env = append(cmd.Environ(), "CLIENT_DIR="+dir, auth(protocol))
+			cmd.Env = append(cmd.Environ(), "CLIENT_DIR="+dir, tokenBy(protocol))
 			return cmd
 		},
 	}
@@ -45,7 +45,7 @@ func pythonClient(folder, protocol string) client {
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			cmd := in(ctx, "clients", python(dir), "-B", "story.py")
-			cmd.Env = append(cmd.Environ(), auth(protocol))
+			cmd.Env = append(cmd.Environ(), tokenBy(protocol))
 			return cmd
 		},
 	}

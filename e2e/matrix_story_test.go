@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +62,7 @@ func tell(t *testing.T, cmd func(context.Context) *exec.Cmd, echoURL, transports
 	program := cmd(ctx)
 	program.Env = append(program.Environ(), "URL="+s.URL, "ECHO_URL="+watch.url, "TRANSPORTS="+transports,
 		"ANN="+ann.id+" "+ann.token, "BOB="+bob.id+" "+bob.token)
-	var errs bytes.Buffer
+	var errs, chatter bytes.Buffer
 	program.Stderr, program.SysProcAttr = &errs, proc.DieWithParent()
 	stdout, err := program.StdoutPipe()
 	if err != nil {
@@ -76,7 +75,7 @@ func tell(t *testing.T, cmd func(context.Context) *exec.Cmd, echoURL, transports
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if !slices.Contains(allLegs(), lines.Text()) {
-			errs.WriteString(lines.Text() + "\n") // what a library has to say
+			chatter.WriteString(lines.Text() + "\n") // what a library has to say
 			continue
 		}
 		leg = lines.Text()
@@ -87,12 +86,19 @@ func tell(t *testing.T, cmd func(context.Context) *exec.Cmd, echoURL, transports
 	}
 	switch err := program.Wait(); {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		t.Fatalf("stuck at: %s\n%s", leg, errs.Bytes())
+		t.Fatalf("stuck at: %s\n%s%s\nthe server said: %s", leg, &chatter, &errs, s.Stderr())
 	case err != nil:
-		t.Fatalf("failed at: %s: %v\n%s\nthe server said: %s", leg, err, errs.Bytes(), s.Stderr())
+		t.Fatalf("failed at: %s: %v\n%s%s\nthe server said: %s", leg, err, &chatter, &errs, s.Stderr())
 	}
 	if !slices.Equal(told, legs) {
 		t.Errorf("it told %q, want %q", told, legs)
+	}
+	var texts []string
+	for _, m := range s.join(bob, "desk").history(ann.id, bob.id) {
+		texts = append(texts, m.Message)
+	}
+	if want := []string{"Hello Bob 👋", "Hello Ann", "Back again", "So am I"}; !slices.Equal(texts, want) {
+		t.Errorf("the server holds %q, want %q", texts, want)
 	}
 	return watch.seen()
 }
@@ -106,7 +112,7 @@ func restartWithout(t *testing.T, s *server, dir string, carl account, away ...a
 	elsewhere := start(t, dir)
 	writer := elsewhere.join(carl, "desk")
 	for _, a := range away {
-		writer.say(a, "while you were away")
+		writer.say(a, "while you were away 四 👋")
 	}
 	writer.conn.Close()
 	elsewhere.stop()
@@ -176,12 +182,4 @@ func startEcho(t *testing.T) *proc.Process {
 	}
 	t.Cleanup(p.Kill)
 	return p
-}
-
-// title names a story's transports.
-func title(transports string) string {
-	if transports == "" {
-		return "default"
-	}
-	return strings.ReplaceAll(transports, ",", "+")
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestClients(t *testing.T) {
 		t.Run(c.folder, func(t *testing.T) {
 			run := c.setUp(t)
 			for _, transports := range []string{"polling", "websocket", ""} {
-				t.Run(title(transports), func(t *testing.T) {
+				t.Run(cmp.Or(transports, "default"), func(t *testing.T) {
 					begun := time.Now()
 					seen := tell(t, run, echo.URL, transports, c.legs)
 					want := sighting{[]string{c.protocol}, []string{transports}}

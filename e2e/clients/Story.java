@@ -206,7 +206,7 @@ public class Story {
         leg("restart");
         for (Person person : List.of(ann, bob)) {
             person.login(2);
-            JSONObject missed = person.hears("while you were away");
+            JSONObject missed = person.hears("while you were away 四 👋");
             check(missed.getBoolean("offline"), missed);
         }
         ann.say(bob, "Back again");

@@ -109,7 +109,7 @@ async function main() {
 
   leg("restart");
   await Promise.all([ann.login(2), bob.login(2)]);
-  for (const person of [ann, bob]) assert.equal((await person.hears("while you were away")).offline, true);
+  for (const person of [ann, bob]) assert.equal((await person.hears("while you were away 四 👋")).offline, true);
   await ann.say(bob, "Back again");
   await bob.say(ann, "So am I");
 

@@ -142,7 +142,7 @@ bob.say(ann, "Hello Ann")
 leg("restart")
 for person in (ann, bob):
     person.login(2)
-    assert person.hears("while you were away")["offline"] is True
+    assert person.hears("while you were away 四 👋")["offline"] is True
 ann.say(bob, "Back again")
 bob.say(ann, "So am I")
 

@@ -43,7 +43,7 @@ func decodeBinary3(data []byte) (packet, error) {
 	return packet{kind: packetMessage, binary: true, data: data[1:]}, nil
 }
 
-// Engine.IO clients 1.x that cannot post bytes (base64 ones: Node, JSONP) encode text as UTF-8 twice, and want it so in
+// Engine.IO clients 1.x that cannot post bytes (textual ones: Node, JSONP) encode text as UTF-8 twice, and want it so in
 // answers. Nothing else tells them from clients 2.x, which do not. So answers to both are in ASCII where Config.ASCII
 // can make them so, and text that has the look of UTF-8 encoded again is taken for that, until a client sends some
 // that has not. Of clients 2.x that changes text such as "Ã©" alone.
@@ -62,7 +62,7 @@ func encodedOnce(text []byte) (once []byte, ok bool) {
 
 // readText decodes a packet of text from a poll's body.
 func (p *protocol3) readText(data []byte) (packet, error) {
-	if p.base64 && !p.once && !isASCII(data) {
+	if p.textual && !p.once && !isASCII(data) {
 		if text, ok := encodedOnce(data); ok {
 			data = text
 		} else {
@@ -166,7 +166,7 @@ func unitsOf(r rune) int {
 // encodePayload makes the payload of frames, which have been through forms. Where the client takes bytes it gets them
 // for binary, and for text beyond ASCII: only in a payload of bytes do clients 1.x and 2.x understand the same.
 func (p *protocol3) encodePayload(frames []*Frame, ascii func(dst, text []byte) []byte) payload {
-	if !p.base64 {
+	if !p.textual {
 		for _, f := range frames {
 			if f.binary || !isASCII(f.body()) {
 				return payload{appendBytes3(nil, frames), true}

@@ -89,7 +89,7 @@ func TestTextThatWasEncodedTwice(t *testing.T) {
 		}
 		return out.String()
 	}
-	p := &protocol3{base64: true}
+	p := &protocol3{textual: true}
 	for body, want := range map[string]string{
 		"7:4" + twice("你好"): "4你好|",
 		"3:4" + twice("é"):  "4é|",
@@ -99,7 +99,7 @@ func TestTextThatWasEncodedTwice(t *testing.T) {
 			t.Errorf("%q: %q, %v", body, got, err)
 		}
 	}
-	once := &protocol3{base64: true}
+	once := &protocol3{textual: true}
 	if got, _ := heard(once.decodePayload, "2:4é2:4你3:4"+twice("é")); got != "4é|4你|4"+twice("é")+"|" {
 		t.Errorf("a client of now: %q", got)
 	}
@@ -130,7 +130,7 @@ func FuzzPayload3(f *testing.F) {
 		f.Add([]byte(seed), true)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, asBytes bool) {
-		p := &protocol3{base64: !asBytes}
+		p := &protocol3{textual: !asBytes, base64: !asBytes}
 		decode := p.decodePayload
 		if asBytes {
 			decode = decodeBytes3

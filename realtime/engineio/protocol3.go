@@ -8,14 +8,15 @@ import (
 
 // protocol3 is what a Conn has beside the rest when its client speaks Engine.IO protocol 3 (Socket.IO 1.x and 2.x).
 type protocol3 struct {
-	jsonp string // digits: polls are answered by scripts with this index; "" for none
+	textual bool   // its polls take no bytes, but base64
+	jsonp   string // digits: polls are answered by scripts with this index; "" for none
 
 	once     bool         // the client sends text that was not encoded twice; touched by one post at a time
 	pingedAt atomic.Int64 // when the client last pinged, on the wheel's clock
 
 	// Guarded by Conn.mu.
-	base64       bool  // the client takes no bytes
-	socketBase64 bool  // nor by the WebSocket that is on its way
+	base64       bool  // its transport takes no bytes
+	socketBase64 bool  // nor does the WebSocket that is on its way
 	out          int64 // bytes that have left Conn.queued
 	mark         int64 // out, when all that was queued before the last Ping has left
 	arrived      int64 // out, as far as a request of the client has proved it
@@ -23,13 +24,14 @@ type protocol3 struct {
 
 // newProtocol3 returns what the query of a handshake says; ok is false when it says nonsense.
 func newProtocol3(query url.Values, now int64) (p *protocol3, ok bool) {
-	p = &protocol3{base64: query.Get("b64") != ""}
+	p = &protocol3{textual: query.Get("b64") != ""}
 	if query.Has("j") {
 		if !isIndex(query.Get("j")) {
 			return nil, false
 		}
-		p.jsonp, p.base64 = query.Get("j"), true
+		p.jsonp, p.textual = query.Get("j"), true
 	}
+	p.base64 = p.textual
 	p.pingedAt.Store(now)
 	return p, true
 }
@@ -97,8 +99,11 @@ func (c *Conn) confirm() {
 
 // proven tells whether all that was queued before the last Ping has arrived.
 func (c *Conn) proven() bool {
-	if c.old.arrived >= c.old.mark || c.ws == nil || c.old.out < c.old.mark {
-		return c.old.arrived >= c.old.mark
+	switch {
+	case c.old.arrived >= c.old.mark:
+		return true
+	case c.ws == nil || c.old.out < c.old.mark:
+		return false
 	}
 	n, ok := c.ws.unacknowledged()
 	return ok && c.old.out-int64(n) >= c.old.mark

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,9 @@ func FuzzParse(f *testing.F) {
 		if p.namespace == "" || p.namespace[0] != '/' || len(p.namespace) > maxNamespace || p.id < NoAck ||
 			p.attachments < 0 || p.attachments > maxAttachments || len(p.data) > len(data) {
 			t.Fatalf("%q became %+v", data, p)
+		}
+		if auth, err := queryAuth(p.query); err == nil && !json.Valid(auth) {
+			t.Fatalf("%q became %q", p.query, auth)
 		}
 		var id string
 		if p.id != NoAck {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-chat/parley/realtime/rawjson"
 )
 
-// Packet types, Socket.IO protocol 5, section "Packet encoding".
+// Packet types, Socket.IO protocol 5, section "Packet encoding"; the same since protocol 3.
 const (
 	typeConnect      = '0'
 	typeDisconnect   = '1'

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestPacketsAreParsed(t *testing.T) {
 		{`51-["a",{"_placeholder":true,"num":0}]`, `5 / -1 ["a",{"_placeholder":true,"num":0}] +1`, nil},
 		{`616-/shop,3[]`, `6 /shop 3 [] +16`, nil},
 		{`50-["a"]`, `5 / -1 ["a"]`, nil},
-		{`517-["a"]`, ``, errAttachments},
+		{`52000000-["a"]`, ``, errAttachments},
 		{`5["a"]`, ``, errAttachments},
 		{`51["a"]`, ``, errAttachments},
 		{`51`, ``, errAttachments},
@@ -84,5 +85,41 @@ func TestArgumentsAreSplit(t *testing.T) {
 		if got := name + ": " + string(bytes.Join(args, []byte(" "))); (err != nil) != c.fails || err == nil && got != c.want {
 			t.Errorf("%s: got %s, %v; want %s, failure %v", c.json, got, err, c.want, c.fails)
 		}
+	}
+}
+
+func TestQueriesOfNamespaces(t *testing.T) {
+	for text, want := range map[string]string{
+		`0/shop?token=a?b,`: "token=a?b", `0/?token=a`: "token=a", `0/shop,?no`: "", `2["a?b"]`: "",
+	} {
+		if p, err := parse([]byte(text)); err != nil || string(p.query) != want {
+			t.Errorf("%s: %q, %v", text, p.query, err)
+		}
+	}
+	if _, err := parse([]byte("0/n?" + strings.Repeat("q", maxQuery+1))); err != errNamespace {
+		t.Errorf("a long query: %v", err)
+	}
+}
+
+// The same JSON in ASCII alone means the same; what stands before it is left alone.
+func TestPacketsInASCII(t *testing.T) {
+	for _, argument := range []string{`["x"]`, `["é€😀登录",{"ключ":"\u00e9\n\\"}]`, `"plain"`, `{"a":"\"登\""}`} {
+		got := appendASCII([]byte("before"), []byte("42/é,1"+argument))
+		head, tail, _ := bytes.Cut(got, []byte(","))
+		if string(head) != "before42/é" || tail[0] != '1' {
+			t.Fatalf("%q", got)
+		}
+		var was, is any
+		if json.Unmarshal([]byte(argument), &was) != nil || json.Unmarshal(tail[1:], &is) != nil {
+			t.Fatalf("%q", got)
+		}
+		before, _ := json.Marshal(was)
+		after, _ := json.Marshal(is)
+		if !bytes.Equal(before, after) || bytes.ContainsFunc(tail, func(r rune) bool { return r > 0x7f }) {
+			t.Errorf("%s became %s", argument, tail)
+		}
+	}
+	if got := appendASCII(nil, []byte("40")); string(got) != "40" {
+		t.Errorf("%q", got)
 	}
 }

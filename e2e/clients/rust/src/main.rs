@@ -154,7 +154,7 @@ fn story() {
     leg("restart");
     for person in [&ann, &bob] {
         person.login(2);
-        assert_eq!(person.hears("while you were away")["offline"], true);
+        assert_eq!(person.hears("while you were away 四 👋")["offline"], true);
     }
     ann.say(&bob, "Back again");
     bob.say(&ann, "So am I");
