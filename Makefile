@@ -37,7 +37,7 @@ test: fmt vet ## run every test, with the race detector; Node stories too if the
 	@test -n "$(race)" || echo "no C compiler: the tests run without the race detector"
 	@command -v node >/dev/null || echo "skipped: no node, so no stories with the official client"
 	$(call each,$(GO) build $(race) ./...)
-	$(call each,$(GO) test $(race) -count=1 -p 1 -timeout 10m ./...)
+	$(call each,$(GO) test $(race) -count=1 -p 1 -timeout 15m ./...)
 
 lint: fmt vet ## gofmt, go vet, staticcheck, tidy go.mod
 	$(call each,$(GO) run $(STATICCHECK) ./...)

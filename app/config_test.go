@@ -2,8 +2,8 @@ package app
 
 import (
 	"bytes"
+	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +37,7 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 			},
 		},
 	}
-	if !reflect.DeepEqual(c, want) {
+	if fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("%+v, not %+v", c, want)
 	}
 }

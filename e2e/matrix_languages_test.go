@@ -78,9 +78,9 @@ func rustClient() client {
 	return client{
 		folder: "rust", protocol: "4", tools: []string{"cargo"},
 		legs: slices.DeleteFunc(allLegs(), func(leg string) bool { return leg == legNamespaces || leg == legRefused }),
-		pins: []string{"Cargo.toml", "Cargo.lock"},
+		pins: []string{"Cargo.toml"},
 		build: func(ctx context.Context, dir string) []*exec.Cmd {
-			return []*exec.Cmd{in(ctx, filepath.Join("clients", "rust"), "cargo", "build", "--quiet", "--locked", "--target-dir", target(dir))}
+			return []*exec.Cmd{in(ctx, filepath.Join("clients", "rust"), "cargo", "build", "--quiet", "--target-dir", target(dir))}
 		},
 		run: func(ctx context.Context, dir string) *exec.Cmd {
 			return in(ctx, dir, filepath.Join(target(dir), "debug", "story"))

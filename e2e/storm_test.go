@@ -206,8 +206,10 @@ func openStorm(t *testing.T) *stormHouse {
 	s.door = realtime.New(realtime.Config{
 		Accounts: accounts, Messages: messages, Cursors: cursors, Registry: registry,
 		Devices: &chat.Devices{Store: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
-		Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},
-		Extension: &watchedExtension{library, s},
+		Transport: socketio.Config{
+			Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},
+			Extension: &watchedExtension{library, s},
+		},
 	})
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -32,7 +32,8 @@ func closePingTimeout() *closing {
 	return &closing{reason: "ping timeout", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
 }
 func closeOverflow() *closing {
-	return &closing{reason: "too much waits to be sent: read faster", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
+	// A poll hears a noop: some clients take a close for the end, and this one shall come back.
+	return &closing{reason: "too much waits to be sent: read faster", code: ws.StatusPolicyViolation, drop: true, packet: packetNoop}
 }
 
 // closeGoingAway is for clients that shall come back at once. To them it looks like a connection lost: python-socketio
