@@ -104,6 +104,14 @@ func (c *Conn) Send(frames ...*Frame) {
 // closes.
 func (c *Conn) Enqueue(frames ...*Frame) (flush bool) {
 	c.mu.Lock()
+	if c.old != nil {
+		frames = c.old.forms(frames)
+	}
+	if c.packs(frames) {
+		c.mu.Unlock() // it is too long a work for the timers to wait
+		frames = c.server.packed(frames)
+		c.mu.Lock()
+	}
 	defer c.mu.Unlock()
 	return c.enqueue(frames...)
 }
@@ -111,9 +119,6 @@ func (c *Conn) Enqueue(frames ...*Frame) (flush bool) {
 func (c *Conn) enqueue(frames ...*Frame) (flush bool) {
 	if c.closed || c.doomed {
 		return false
-	}
-	if c.old != nil {
-		frames = c.old.forms(frames)
 	}
 	c.queue.push(frames...)
 	for _, f := range frames {

@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gobwas/ws"
@@ -14,7 +15,24 @@ type Frame struct {
 	start  uint8  // where the packet begins in wire
 	binary bool
 
-	older [2]atomic.Pointer[Frame] // the forms of a binary message in protocol 3, made when needed: bytes, base64
+	forms atomic.Pointer[forms] // nil while nobody has needed another
+}
+
+// forms are what else a frame is sent as, each made when first needed.
+type forms struct {
+	older [2]atomic.Pointer[Frame] // a binary message in protocol 3: bytes, base64
+
+	pack   sync.Once // makes packed
+	packed *Frame    // compressed; nil when that is no shorter
+}
+
+// others returns where the other forms are kept.
+func (f *Frame) others() *forms {
+	if made := f.forms.Load(); made != nil {
+		return made
+	}
+	f.forms.CompareAndSwap(nil, new(forms))
+	return f.forms.Load()
 }
 
 // maxHeader is the longest header of a frame that a server sends: two bytes and eight of length (RFC 6455, 5.2).
@@ -36,9 +54,9 @@ func NewBinary(data []byte) *Frame {
 
 // old returns a binary message as protocol 3 has it: bytes behind the packet type, or base64 behind "b4".
 func (f *Frame) old(inBase64 bool) *Frame {
-	form := &f.older[0]
+	form := &f.others().older[0]
 	if inBase64 {
-		form = &f.older[1]
+		form = &f.others().older[1]
 	}
 	if made := form.Load(); made != nil {
 		return made

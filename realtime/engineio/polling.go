@@ -54,14 +54,14 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 
 	select {
 	case payload := <-waiting.answer:
-		c.writePayload(w, payload)
+		c.writePayload(w, r, payload)
 	case <-home:
 		c.mu.Lock()
 		if c.poll == waiting {
 			c.endPoll()
 		}
 		c.mu.Unlock()
-		c.writePayload(w, <-waiting.answer)
+		c.writePayload(w, r, <-waiting.answer)
 	case <-r.Context().Done():
 		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
 		c.close(closeTransport("poll cancelled"))
@@ -69,7 +69,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 }
 
 // writePayload answers a poll. An answer that did not go out is lost, and the session with it.
-func (c *Conn) writePayload(w http.ResponseWriter, answer payload) {
+func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, answer payload) {
 	if answer.body == nil {
 		errBadRequest.write(w)
 		return
@@ -82,6 +82,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, answer payload) {
 		body, kind = script(c.old.jsonp, body), "text/javascript; charset=UTF-8"
 	}
 	header := w.Header()
+	body = c.server.zip(header, r, body)
 	header.Set("Content-Type", kind)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -173,7 +174,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 	case http.StatusOK:
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, "ok")
-	case http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		http.Error(w, end.reason, status)
 	default:
 		errBadRequest.write(w)
@@ -184,6 +185,9 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, s
 	binary := r.Header.Get("Content-Type") == "application/octet-stream"
 	if binary && c.old == nil { // protocol 4 posts text alone
 		return closeProtocol("binary body"), http.StatusBadRequest
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return closeProtocol("body with a Content-Encoding"), http.StatusUnsupportedMediaType
 	}
 	control := http.NewResponseController(w)
 	control.SetReadDeadline(time.Now().Add(bodyWait))

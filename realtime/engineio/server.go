@@ -25,6 +25,11 @@ type Config struct {
 	MaxQueuedCount int           // packets that wait to be sent to one connection (20,000)
 	Protocol       int           // of Engine.IO, let in alone: 3 or 4 (both)
 
+	// Compress lets clients negotiate permessage-deflate on WebSockets, and gzips answers to polls that accept it. It
+	// is for what has 1 KiB or more. MaxPayload bounds a message as it comes and as it is inflated. Where one message
+	// holds a secret beside the words of a stranger, its length on the wire can give the secret away (RFC 7692, section 8).
+	Compress bool
+
 	// ASCII appends a text message so that it means the same in ASCII alone, for polls of clients of protocol 3 that do
 	// not take bytes: half of them read no other text rightly. Without it they get their text as it is.
 	ASCII func(dst, text []byte) []byte
@@ -61,6 +66,7 @@ type Server struct {
 	noop    *Frame
 	buffers bufferPool // for reading
 	batches sync.Pool  // *[]byte, for writing
+	codecs  codecs     // for Config.Compress
 
 	mu      sync.RWMutex // guards what follows; taken after Conn.mu
 	conns   map[string]*Conn

@@ -17,7 +17,8 @@ import (
 type webSocket struct {
 	conn    net.Conn
 	buffers *bufferPool
-	max     int // bytes of one message
+	max     int     // bytes of one message, on the wire and inflated
+	codecs  *codecs // of messages that may be compressed, in both directions; nil when that was not negotiated
 
 	// Reading: unread bytes are buf[from:to]. buf is nil between messages.
 	buf      []byte
@@ -25,6 +26,7 @@ type webSocket struct {
 	need     int    // bytes that the frame at from takes in all, as far as its header tells
 	message  []byte // what has come of a message in fragments
 	opcode   ws.OpCode
+	packed   bool // the message is compressed
 
 	// Through raw, reads and writes that would wait return instead. It is nil where the system has no such thing.
 	raw       syscall.RawConn
@@ -42,7 +44,11 @@ const readSize = 4096
 
 // acceptWebSocket answers the opening handshake. On an error the answer is written already.
 func acceptWebSocket(w http.ResponseWriter, r *http.Request, s *Server) (*webSocket, error) {
-	conn, rw, _, err := ws.HTTPUpgrader{Timeout: bodyWait}.Upgrade(r, w)
+	upgrader, deflate := ws.HTTPUpgrader{Timeout: bodyWait}, false
+	if s.cfg.Compress {
+		upgrader.Negotiate = acceptDeflate(&deflate)
+	}
+	conn, rw, _, err := upgrader.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
 			conn.Close()
@@ -50,6 +56,9 @@ func acceptWebSocket(w http.ResponseWriter, r *http.Request, s *Server) (*webSoc
 		return nil, err
 	}
 	sock := &webSocket{conn: conn, buffers: &s.buffers, max: s.cfg.MaxPayload}
+	if deflate {
+		sock.codecs = &s.codecs
+	}
 	sock.prepareRaw()
 	if n := rw.Reader.Buffered(); n > 0 { // frames that came on the heels of the request
 		early, _ := rw.Reader.Peek(n)
@@ -201,6 +210,10 @@ func (s *webSocket) check(h ws.Header) error {
 	if s.message != nil {
 		state |= ws.StateFragmented
 	}
+	if s.codecs != nil && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary) { // nowhere else (RFC 7692, section 6.1)
+		_, r2, r3 := ws.RsvBits(h.Rsv)
+		h.Rsv = ws.Rsv(false, r2, r3)
+	}
 	if err := ws.CheckHeader(h, state); err != nil {
 		return broken(ws.StatusProtocolError, err.Error())
 	}
@@ -223,7 +236,7 @@ func (s *webSocket) frame(h ws.Header, payload []byte) (op ws.OpCode, data []byt
 		s.message = append(s.message, payload...)
 		payload = s.message
 	default:
-		s.opcode = h.OpCode
+		s.opcode, s.packed = h.OpCode, h.Rsv1()
 		if !h.Fin {
 			s.message = append(make([]byte, 0, len(payload)), payload...)
 		}
@@ -232,6 +245,11 @@ func (s *webSocket) frame(h ws.Header, payload []byte) (op ws.OpCode, data []byt
 		return ws.OpContinuation, nil, nil
 	}
 	s.message = nil
+	if s.packed {
+		if payload, err = s.codecs.inflate(payload, s.max); err != nil {
+			return 0, nil, err
+		}
+	}
 	if s.opcode == ws.OpText && !utf8.Valid(payload) {
 		return 0, nil, broken(ws.StatusInvalidFramePayloadData, errUTF8.Error())
 	}
