@@ -2,7 +2,9 @@ package engineio
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -67,6 +69,53 @@ func BenchmarkBinaryOnPolls(b *testing.B) {
 		}
 		if got := ann.poll(); got.body != "bAQIDBA==" {
 			b.Fatal(got)
+		}
+	}
+}
+
+// page is an answer with history, as clients ask for it: what compression is for.
+func page(messages int) []byte {
+	b := []byte(`431[{"ok":true,"messages":[`)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range messages {
+		b = fmt.Appendf(b, `{"id":"%016x","conv":"%016x","seq":%d,"at":%d,"f_id":"%016x","type":"text","message":"Shall we meet at %d, or %d?"},`,
+			random.Uint64(), 7, i, 1_700_000_000_000+random.IntN(1e9), random.IntN(2), random.IntN(100), random.IntN(1000))
+	}
+	return append(b[:len(b)-1], `]}]`...)
+}
+
+func BenchmarkDeflate(b *testing.B) {
+	for _, messages := range []int{8, 50, 1000} {
+		b.Run(fmt.Sprint(messages), func(b *testing.B) {
+			var c codecs
+			data := page(messages)
+			f := text(string(data))
+			packed, ok := c.deflate(f)
+			if !ok {
+				b.Fatal("not shorter")
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				c.deflate(f)
+			}
+			b.ReportMetric(float64(packed.Len())/float64(f.Len())*100, "%left")
+		})
+	}
+}
+
+func BenchmarkInflate(b *testing.B) {
+	var c codecs
+	data := page(50)
+	packed, ok := c.deflate(text(string(data)))
+	if !ok {
+		b.Fatal("not shorter")
+	}
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.inflate(packed.body(), 1_000_000); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

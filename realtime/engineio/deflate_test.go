@@ -3,13 +3,10 @@ package engineio
 import (
 	"bytes"
 	"compress/flate"
-	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -363,114 +360,5 @@ func TestUpgradeToCompression(t *testing.T) {
 		ann.mustHearPacked("4"+long, false)
 		guest.conn.Send(text(long))
 		ann.mustHearPacked("4"+long, true)
-	}
-}
-
-func TestPollsAreZippedForThoseWhoAcceptIt(t *testing.T) {
-	long := strings.Repeat("hello ", 1000)
-	for _, c := range []struct {
-		config Config
-		accept string
-		said   string
-		zipped bool
-	}{
-		{packs, "gzip, deflate, br", long, true},
-		{packs, "deflate, GZIP ; q=0.5", long, true},
-		{packs, "", long, false},
-		{packs, "br", long, false},
-		{packs, "gzip;q=0", long, false},
-		{packs, "gzip;q=what", long, false},
-		{packs, "gzip", "short", false},
-		{Config{}, "gzip", long, false},
-	} {
-		h := open(t, c.config, nil)
-		h.web.Transport.(*http.Transport).DisableCompression = true
-		ann := h.come()
-		h.must(ann.post("4"+c.said), 200, "ok")
-		request, _ := http.NewRequest("GET", h.http.URL+"/?"+ann.query(), nil)
-		request.Header.Set("Accept-Encoding", c.accept)
-		response, err := h.web.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if err != nil || response.ContentLength != int64(len(body)) {
-			t.Errorf("%d bytes of %d, %v", len(body), response.ContentLength, err)
-		}
-		if zipped := response.Header.Get("Content-Encoding") == "gzip"; zipped != c.zipped {
-			t.Errorf("Accept-Encoding %q, %d bytes: zipped %t", c.accept, len(c.said), zipped)
-		}
-		if varies := response.Header.Get("Vary") == "Accept-Encoding"; varies != c.config.Compress {
-			t.Errorf("Vary %q", response.Header.Values("Vary"))
-		}
-		if c.zipped {
-			r, err := gzip.NewReader(bytes.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if body, err = io.ReadAll(r); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if string(body) != "4"+c.said {
-			t.Errorf("got %.100q", body)
-		}
-	}
-}
-
-func TestEncodedBodiesAreRefused(t *testing.T) {
-	h := open(t, packs, nil)
-	ann := h.come()
-	h.must(h.ask("POST", ann.query(), "4hello", "Content-Encoding", "identity"), 200, "ok")
-	h.must(ann.poll(), 200, "4hello")
-	h.must(h.ask("POST", ann.query(), "\x1f\x8b", "Content-Encoding", "gzip"), 415, "body with a Content-Encoding\n")
-	h.mustClose(ann.guest, "body with a Content-Encoding")
-}
-
-// page is an answer with history, as clients ask for it: what compression is for.
-func page(messages int) []byte {
-	b := []byte(`431[{"ok":true,"messages":[`)
-	random := rand.New(rand.NewPCG(1, 2))
-	for i := range messages {
-		b = fmt.Appendf(b, `{"id":"%016x","conv":"%016x","seq":%d,"at":%d,"f_id":"%016x","type":"text","message":"Shall we meet at %d, or %d?"},`,
-			random.Uint64(), 7, i, 1_700_000_000_000+random.IntN(1e9), random.IntN(2), random.IntN(100), random.IntN(1000))
-	}
-	return append(b[:len(b)-1], `]}]`...)
-}
-
-func BenchmarkDeflate(b *testing.B) {
-	for _, messages := range []int{8, 50, 1000} {
-		b.Run(fmt.Sprint(messages), func(b *testing.B) {
-			var c codecs
-			data := page(messages)
-			f := text(string(data))
-			packed, ok := c.deflate(f)
-			if !ok {
-				b.Fatal("not shorter")
-			}
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				c.deflate(f)
-			}
-			b.ReportMetric(float64(packed.Len())/float64(f.Len())*100, "%left")
-		})
-	}
-}
-
-func BenchmarkInflate(b *testing.B) {
-	var c codecs
-	data := page(50)
-	packed, ok := c.deflate(text(string(data)))
-	if !ok {
-		b.Fatal("not shorter")
-	}
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := c.inflate(packed.body(), 1_000_000); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
