@@ -54,9 +54,10 @@ func NewBinary(data []byte) *Frame {
 
 // old returns a binary message as protocol 3 has it: bytes behind the packet type, or base64 behind "b4".
 func (f *Frame) old(inBase64 bool) *Frame {
-	form := &f.others().older[0]
+	older := &f.others().older
+	form := &older[0]
 	if inBase64 {
-		form = &f.others().older[1]
+		form = &older[1]
 	}
 	if made := form.Load(); made != nil {
 		return made
