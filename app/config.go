@@ -152,6 +152,10 @@ func settings() []setting {
 		bound("MAX_QUEUED_PACKETS", "20000", "that wait for one client; one over it is closed", func(c *Config) *int { return &c.Transport.Engine.MaxQueuedCount }),
 		bound("MAX_ATTACHMENTS", "16", "binary attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachments }),
 		bound("MAX_ATTACHMENT_BYTES", "8388608", "of all attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachmentBytes }),
+		{"COMPRESS", "off", "on or off: permessage-deflate and gzipped polls for clients that ask, from 1 KiB", func(c *Config, v string) error {
+			c.Transport.Engine.Compress = v == "on"
+			return oneOf(v, "on", "off")
+		}},
 		{"LOG_LEVEL", "info", "debug, info, warn or error", func(c *Config, v string) error {
 			if err := oneOf(v, "debug", "info", "warn", "error"); err != nil {
 				return err

@@ -53,7 +53,7 @@ func (c *client) Message(data []byte, binary bool) error {
 		if p.attachments > c.server.cfg.MaxAttachments {
 			return errAttachments
 		}
-		if c.socket(p.namespace) == nil { // before anything is kept of it
+		if !c.foreign(p.namespace) && c.socket(p.namespace) == nil { // before anything is kept of it
 			return errNotConnected
 		}
 		p.data = append([]byte(nil), p.data...)
@@ -80,7 +80,7 @@ func (c *client) attach(data []byte) error {
 }
 
 func (c *client) handle(p packet, attachments [][]byte) error {
-	if c.extended != nil && c.server.cfg.Namespaces[p.namespace] == nil {
+	if c.foreign(p.namespace) {
 		return c.extend(p, attachments)
 	}
 	if p.kind == typeConnect {
@@ -110,6 +110,11 @@ func (c *client) handle(p packet, attachments [][]byte) error {
 		h.Ack(e.ID, e.Args, e.Attachments) // one that nobody waits for is no error
 	}
 	return nil
+}
+
+// foreign tells whether a namespace is the extension's.
+func (c *client) foreign(namespace string) bool {
+	return c.extended != nil && c.server.cfg.Namespaces[namespace] == nil
 }
 
 func (c *client) release(e *Event) {
