@@ -49,43 +49,56 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Unlock()
 
+	var payload []byte
 	select {
-	case payload := <-waiting.answer:
-		c.writePayload(w, payload)
+	case payload = <-waiting.answer:
 	case <-home:
 		c.mu.Lock()
 		if c.poll == waiting {
 			c.endPoll()
 		}
 		c.mu.Unlock()
-		c.writePayload(w, <-waiting.answer)
+		payload = <-waiting.answer
 	case <-r.Context().Done():
-		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
+		select {
+		case payload = <-waiting.answer: // in the same moment
+		default:
+		}
+	}
+	// An answer that does not arrive is lost, and the client does not know: the session cannot go on. Only a client that
+	// hangs up because it is upgrading has lost nothing.
+	err := r.Context().Err()
+	if err == nil {
+		err = c.writePayload(w, payload)
+	}
+	if err != nil && string(payload) != noop {
 		c.close(closeTransport("poll cancelled"))
 	}
 }
 
-// writePayload answers a poll. An answer that did not go out is lost, and the session with it.
-func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) {
+// noop is the payload that sends a poll home with nothing.
+const noop = string(packetNoop)
+
+// writePayload answers a poll. Each part has WriteTimeout.
+func (c *Conn) writePayload(w http.ResponseWriter, payload []byte) error {
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=UTF-8")
 	header.Set("Content-Length", strconv.Itoa(len(payload)))
 	header.Set("Cache-Control", "no-store")
 	control := http.NewResponseController(w)
-	var err error
-	for rest := payload; err == nil && len(rest) > 0; {
-		n := min(len(rest), batchSize)
-		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // of each part, not of all
-		_, err = w.Write(rest[:n])
-		rest = rest[n:]
+	defer control.SetWriteDeadline(time.Time{})
+	for len(payload) > 0 {
+		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // where w has one; else the server's holds
+		n, err := w.Write(payload[:min(len(payload), batchSize)])
+		if err != nil {
+			return err
+		}
+		payload = payload[n:]
 	}
-	if err == nil {
-		err = control.Flush() // under the deadline, where its failure is seen
+	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) { // under the deadline, where its failure is seen
+		return err
 	}
-	control.SetWriteDeadline(time.Time{})
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		c.close(closeTransport("poll not answered"))
-	}
+	return nil
 }
 
 // takePayload takes from the queue what fits one answer, at least one packet, and behind the queue the last words.

@@ -90,7 +90,7 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 // endPoll sends the poll that waits home with nothing.
 func (c *Conn) endPoll() {
 	if c.poll != nil {
-		c.poll.answer <- []byte{packetNoop}
+		c.poll.answer <- []byte(noop)
 		c.poll = nil
 	}
 }

@@ -1,8 +1,10 @@
 package engineio
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -95,6 +97,31 @@ func TestPollsAreHeldWhileTheUpgradeIsDue(t *testing.T) {
 	if took := time.Since(start); took < 3*pollHold {
 		t.Errorf("three polls took %v", took)
 	}
+}
+
+// A client that hangs up on its poll because it is upgrading has lost nothing, so its session goes on.
+func TestPollIsHungUpOnForTheUpgrade(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	socket := ann.probe()
+	for range 20 {
+		ctx, hangUp := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			request := httptest.NewRequestWithContext(ctx, "GET", "/?"+ann.query(), nil)
+			h.ServeHTTP(httptest.NewRecorder(), request)
+		}()
+		await(t, "the server holds the poll", ann.held)
+		c := ann.guest.conn
+		c.mu.Lock()
+		c.endPoll()
+		hangUp()
+		c.mu.Unlock()
+		<-done
+	}
+	socket.say("5", "4hello")
+	socket.mustHear("4hello")
 }
 
 // An attempt that fails leaves the session to its polls, and another may follow.
