@@ -10,7 +10,7 @@ import (
 
 // poll is a GET that waits for something to send.
 type poll struct {
-	answer chan []byte // of capacity 1, so that whoever answers does not wait
+	answer chan []byte // of capacity 1, so that whoever answers does not wait; an empty payload refuses the poll
 }
 
 // bodyWait is how long a client may take to send a body.
@@ -64,6 +64,10 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		case payload = <-waiting.answer: // in the same moment
 		default:
 		}
+	}
+	if payload != nil && len(payload) == 0 {
+		errBadRequest.write(w)
+		return
 	}
 	// An answer that does not arrive is lost, and the client does not know: the session cannot go on. Only a client that
 	// hangs up because it is upgrading has lost nothing.

@@ -83,7 +83,10 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 	}
 	sock.conn.SetDeadline(time.Time{})
 	c.ws, c.probe, c.probed = sock, nil, false
-	c.endPoll()
+	if c.poll != nil { // should have ended before the upgrade: as good as one that comes behind it
+		c.poll.answer <- []byte{}
+		c.poll = nil
+	}
 	return true
 }
 

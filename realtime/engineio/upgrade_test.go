@@ -19,17 +19,36 @@ func (p *poller) probe() *peer {
 	socket := p.open()
 	socket.say("2probe")
 	socket.mustHear("3probe")
+	await(p.house.t, "the session awaits the upgrade", func() bool {
+		p.guest.conn.mu.Lock()
+		defer p.guest.conn.mu.Unlock()
+		return p.guest.conn.probed
+	})
 	return socket
 }
 
-// open opens a WebSocket to a poller's session.
+// open opens a WebSocket to a poller's session, and waits until the session has it.
 func (p *poller) open() *peer {
+	p.house.t.Helper()
+	socket := p.another()
+	await(p.house.t, "the session has the socket", func() bool { return !p.unprobed() })
+	return socket
+}
+
+// another opens a WebSocket that the session need not take.
+func (p *poller) another() *peer {
 	p.house.t.Helper()
 	socket, err := p.house.dial("&sid=" + p.sid)
 	if err != nil {
 		p.house.t.Fatal(err)
 	}
 	return socket
+}
+
+func (p *poller) unprobed() bool {
+	p.guest.conn.mu.Lock()
+	defer p.guest.conn.mu.Unlock()
+	return p.guest.conn.probe == nil
 }
 
 func TestUpgradeTakesOver(t *testing.T) {
@@ -51,7 +70,7 @@ func TestUpgradeTakesOver(t *testing.T) {
 	// The session's polls are over, and so are further sockets.
 	h.must(ann.poll(), 400, badRequest)
 	h.must(ann.post("4late"), 400, badRequest)
-	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
+	ann.another().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
 	socket.say("4still there")
 	socket.mustHear("4still there")
 	h.must(h.ask("GET", "EIO=4&transport=polling&sid=nobody", ""), 400, unknownSession)
@@ -66,7 +85,7 @@ func TestPollsGoOnUntilTheProbe(t *testing.T) {
 	ann := h.come()
 	waiting := ann.wait()
 	socket := ann.open()
-	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
+	ann.another().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket")
 	socket.send(ws.NewPingFrame([]byte("proxy")))
 	if f, err := socket.frame(); err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != "proxy" {
 		t.Errorf("got %v, %v", f, err)
@@ -99,6 +118,17 @@ func TestPollsAreHeldWhileTheUpgradeIsDue(t *testing.T) {
 	}
 }
 
+// A client that polls across the upgrade is answered as if it came behind it, whichever comes first.
+func TestPollAcrossTheUpgradeIsRefused(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	socket := ann.probe()
+	waiting := ann.wait()
+	socket.say("5", "4hello")
+	h.must(<-waiting, 400, badRequest)
+	socket.mustHear("4hello")
+}
+
 // A client that hangs up on its poll because it is upgrading has lost nothing, so its session goes on.
 func TestPollIsHungUpOnForTheUpgrade(t *testing.T) {
 	h := open(t, Config{}, nil)
@@ -128,11 +158,6 @@ func TestPollIsHungUpOnForTheUpgrade(t *testing.T) {
 func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 	h := open(t, Config{UpgradeTimeout: 100 * time.Millisecond}, nil)
 	ann := h.come()
-	over := func() bool {
-		ann.guest.conn.mu.Lock()
-		defer ann.guest.conn.mu.Unlock()
-		return ann.guest.conn.probe == nil
-	}
 	for name, fail := range map[string]func(socket *peer){
 		"silence":                  func(*peer) {},
 		"silence behind the probe": func(socket *peer) { socket.say("2probe") },
@@ -146,7 +171,7 @@ func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 		},
 	} {
 		fail(ann.open())
-		await(t, name+" ends the attempt", over)
+		await(t, name+" ends the attempt", ann.unprobed)
 		waiting := ann.wait()
 		ann.guest.conn.Send(text(name))
 		h.must(<-waiting, 200, "4"+name)
