@@ -69,7 +69,7 @@ func (c *Conn) close(end *closing) {
 	write := false
 	if c.ws != nil {
 		c.last = closeFrame(end.code, end.reason)
-		c.ws.conn.SetDeadline(time.Now().Add(lastWords)) // for the reader too: it waits for the peer to hang up
+		c.ws.conn.SetWriteDeadline(time.Now().Add(lastWords))
 		c.server.remove(c)
 		write, c.writing = !c.writing, true
 	} else {

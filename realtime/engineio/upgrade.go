@@ -27,7 +27,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	sock.conn.SetDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
 	c.server.run(func() {
 		if c.readProbe(sock) {
-			c.Flush()
+			c.Flush() // what waits does not wait for what the client has to say
 			c.readWebSocket(sock)
 			return
 		}

@@ -2,9 +2,11 @@ package engineio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,6 +79,27 @@ func TestUpgradeTakesOver(t *testing.T) {
 	socket.say("1")
 	socket.mustEnd(ws.StatusNormalClosure, "closed by the client")
 	h.mustClose(ann.guest, "closed by the client")
+}
+
+// What has waited for the upgrade does not wait for the first message behind it, and the upgrade's time is over then.
+func TestUpgradeSendsWhatHasWaited(t *testing.T) {
+	goOn := make(chan struct{})
+	h := open(t, Config{UpgradeTimeout: 200 * time.Millisecond}, func(g *guest, data []byte, binary bool) error {
+		if string(data) == "wait" {
+			<-goOn
+		}
+		return echo(g, data, binary)
+	})
+	ann := h.come()
+	socket := ann.probe()
+	ann.guest.conn.Send(text("news"))
+	socket.say("5", "4wait")
+	socket.mustHear("4news")
+	close(goOn)
+	socket.mustHear("4wait")
+	time.Sleep(h.cfg.UpgradeTimeout) // nothing may happen when it is over
+	socket.say("4hello")
+	socket.mustHear("4hello")
 }
 
 // Until the probe the polls go on as ever, whatever has become of the socket.
@@ -189,15 +212,19 @@ func TestProbeThatDoesNotReadEnds(t *testing.T) {
 	h := open(t, Config{UpgradeTimeout: 300 * time.Millisecond}, nil)
 	ann := h.come()
 	socket := ann.open()
+	narrow(t, socket, ann.guest.conn.probe)
 	probes := masked(ws.NewTextFrame([]byte("2probe")))
 	for range 12 {
 		probes = append(probes, probes...)
 	}
-	for {
-		if _, err := socket.Write(probes); err != nil {
-			break
-		}
+	var err error
+	for err == nil {
+		_, err = socket.Write(probes)
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the socket was not cut")
+	}
+	await(t, "the attempt is over", ann.unprobed)
 	h.must(ann.post("4hello"), 200, "ok")
 	h.must(ann.poll(), 200, "4hello")
 }
