@@ -78,7 +78,7 @@ func (c *Conn) close(end *closing) {
 		if !end.silent {
 			c.last = closeFrame(end.code, end.reason)
 		}
-		c.ws.conn.SetDeadline(time.Now().Add(lastWords)) // for the reader too: it waits for the peer to hang up
+		c.ws.conn.SetWriteDeadline(time.Now().Add(lastWords))
 		c.server.remove(c)
 		write, c.writing = !c.writing, true
 	} else {

@@ -175,8 +175,8 @@ func TestQueueIsBoundedByCount(t *testing.T) {
 		t.Errorf("%d bytes wait", n)
 	}
 	ann.guest.conn.Send(text("one too many"))
-	h.mustClose(ann.guest, closeOverflow().reason)
 	h.must(ann.poll(), 200, "6") // not a close: the client shall come back
+	h.mustClose(ann.guest, closeOverflow().reason)
 	h.must(ann.poll(), 400, unknownSession)
 	if n := ann.guest.conn.Queued(); n != 0 {
 		t.Errorf("%d bytes wait for a closed session", n)

@@ -84,6 +84,7 @@ func decodeBase64(data []byte) (packet, error) {
 type payload struct {
 	body   []byte // nil to refuse the poll: the session has left polling
 	binary bool   // not text; of protocol 3 alone
+	noop   bool   // nothing is lost when it does not arrive
 }
 
 // encodePayload makes the payload of frames.

@@ -169,7 +169,7 @@ func (p *protocol3) encodePayload(frames []*Frame, ascii func(dst, text []byte) 
 	if !p.textual {
 		for _, f := range frames {
 			if f.binary || !isASCII(f.body()) {
-				return payload{appendBytes3(nil, frames), true}
+				return payload{body: appendBytes3(nil, frames), binary: true}
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 // poll is a GET that waits for something to send.
 type poll struct {
-	answer chan payload // of capacity 1, so that whoever answers does not wait
+	answer chan payload // of capacity 1, so that whoever answers does not wait; one without a body refuses the poll
 }
 
 // bodyWait is how long a client may take to send a body.
@@ -52,28 +52,40 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	c.mu.Unlock()
 
+	answer, answered := payload{}, true
 	select {
-	case payload := <-waiting.answer:
-		c.writePayload(w, r, payload)
+	case answer = <-waiting.answer:
 	case <-home:
 		c.mu.Lock()
 		if c.poll == waiting {
 			c.endPoll()
 		}
 		c.mu.Unlock()
-		c.writePayload(w, r, <-waiting.answer)
+		answer = <-waiting.answer
 	case <-r.Context().Done():
-		// What may have been answered meanwhile is lost, and the client does not know: the session cannot go on.
+		select {
+		case answer = <-waiting.answer: // in the same moment
+		default:
+			answered = false
+		}
+	}
+	if answered && answer.body == nil {
+		errBadRequest.write(w)
+		return
+	}
+	// An answer that does not arrive is lost, and the client does not know: the session cannot go on. Only a client that
+	// hangs up because it is upgrading has lost nothing.
+	err := r.Context().Err()
+	if err == nil {
+		err = c.writePayload(w, r, answer)
+	}
+	if err != nil && !answer.noop {
 		c.close(closeTransport("poll cancelled"))
 	}
 }
 
-// writePayload answers a poll. An answer that did not go out is lost, and the session with it.
-func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, answer payload) {
-	if answer.body == nil {
-		errBadRequest.write(w)
-		return
-	}
+// writePayload answers a poll. Each part has WriteTimeout.
+func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, answer payload) error {
 	body, kind := answer.body, "text/plain; charset=UTF-8"
 	switch {
 	case answer.binary:
@@ -88,20 +100,19 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, answer paylo
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("Cache-Control", "no-store")
 	control := http.NewResponseController(w)
-	var err error
-	for rest := body; err == nil && len(rest) > 0; {
-		n := min(len(rest), batchSize)
-		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // of each part, not of all
-		_, err = w.Write(rest[:n])
-		rest = rest[n:]
+	defer control.SetWriteDeadline(time.Time{})
+	for len(body) > 0 {
+		control.SetWriteDeadline(time.Now().Add(c.server.cfg.WriteTimeout)) // where w has one; else the server's holds
+		n, err := w.Write(body[:min(len(body), batchSize)])
+		if err != nil {
+			return err
+		}
+		body = body[n:]
 	}
-	if err == nil {
-		err = control.Flush() // under the deadline, where its failure is seen
+	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) { // under the deadline, where its failure is seen
+		return err
 	}
-	control.SetWriteDeadline(time.Time{})
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		c.close(closeTransport("poll not answered"))
-	}
+	return nil
 }
 
 // takePayload takes from the queue what fits one answer, at least one packet, and behind the queue the last words.

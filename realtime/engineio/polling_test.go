@@ -251,7 +251,7 @@ func TestPollerThatTakesNothingIsCut(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /?"+ann.query()+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	h.mustClose(ann.guest, "poll not answered")
+	h.mustClose(ann.guest, "poll cancelled")
 }
 
 func TestBinaryPostIsDecodedOnce(t *testing.T) {

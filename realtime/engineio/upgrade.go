@@ -29,7 +29,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	sock.conn.SetDeadline(time.Now().Add(c.server.cfg.UpgradeTimeout))
 	c.server.run(func() {
 		if c.readProbe(sock) {
-			c.Flush()
+			c.Flush() // what waits does not wait for what the client has to say
 			c.readWebSocket(sock)
 			return
 		}
@@ -95,7 +95,7 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 	}
 	sock.conn.SetDeadline(time.Time{})
 	c.ws, c.probe, c.probed = sock, nil, false
-	if c.poll != nil { // it came after the probe, from a client that has upgraded without waiting for it
+	if c.poll != nil { // should have ended before the upgrade: as good as one that comes behind it
 		c.poll.answer <- payload{}
 		c.poll = nil
 	}
@@ -109,7 +109,9 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 // endPoll sends the poll that waits home with nothing.
 func (c *Conn) endPoll() {
 	if c.poll != nil {
-		c.poll.answer <- c.payload(c.server.noop)
+		home := c.payload(c.server.noop)
+		home.noop = true
+		c.poll.answer <- home
 		c.poll = nil
 	}
 }

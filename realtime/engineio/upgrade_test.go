@@ -1,8 +1,12 @@
 package engineio
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,17 +21,36 @@ func (p *poller) probe() *peer {
 	socket := p.open()
 	socket.say("2probe")
 	socket.mustHear("3probe")
+	await(p.house.t, "the session awaits the upgrade", func() bool {
+		p.guest.conn.mu.Lock()
+		defer p.guest.conn.mu.Unlock()
+		return p.guest.conn.probed
+	})
 	return socket
 }
 
-// open opens a WebSocket to a poller's session.
+// open opens a WebSocket to a poller's session, and waits until the session has it.
 func (p *poller) open() *peer {
+	p.house.t.Helper()
+	socket := p.another()
+	await(p.house.t, "the session has the socket", func() bool { return !p.unprobed() })
+	return socket
+}
+
+// another opens a WebSocket that the session need not take.
+func (p *poller) another() *peer {
 	p.house.t.Helper()
 	socket, err := p.house.dialAs(p.eio, "&sid="+p.sid)
 	if err != nil {
 		p.house.t.Fatal(err)
 	}
 	return socket
+}
+
+func (p *poller) unprobed() bool {
+	p.guest.conn.mu.Lock()
+	defer p.guest.conn.mu.Unlock()
+	return p.guest.conn.probe == nil
 }
 
 func TestUpgradeTakesOver(t *testing.T) {
@@ -49,7 +72,7 @@ func TestUpgradeTakesOver(t *testing.T) {
 	// The session's polls are over, and so are further sockets.
 	h.must(ann.poll(), 400, badRequest)
 	h.must(ann.post("4late"), 400, badRequest)
-	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended")
+	ann.another().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended")
 	socket.say("4still there")
 	socket.mustHear("4still there")
 	h.must(h.ask("GET", "EIO=4&transport=polling&sid=nobody", ""), 400, unknownSession)
@@ -58,13 +81,34 @@ func TestUpgradeTakesOver(t *testing.T) {
 	h.mustClose(ann.guest, "closed by the client")
 }
 
+// What has waited for the upgrade does not wait for the first message behind it, and the upgrade's time is over then.
+func TestUpgradeSendsWhatHasWaited(t *testing.T) {
+	goOn := make(chan struct{})
+	h := open(t, Config{UpgradeTimeout: 200 * time.Millisecond}, func(g *guest, data []byte, binary bool) error {
+		if string(data) == "wait" {
+			<-goOn
+		}
+		return echo(g, data, binary)
+	})
+	ann := h.come()
+	socket := ann.probe()
+	ann.guest.conn.Send(text("news"))
+	socket.say("5", "4wait")
+	socket.mustHear("4news")
+	close(goOn)
+	socket.mustHear("4wait")
+	time.Sleep(h.cfg.UpgradeTimeout) // nothing may happen when it is over
+	socket.say("4hello")
+	socket.mustHear("4hello")
+}
+
 // Until the probe the polls go on as ever, whatever has become of the socket.
 func TestPollsGoOnUntilTheProbe(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann := h.come()
 	waiting := ann.wait()
 	socket := ann.open()
-	ann.open().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended")
+	ann.another().mustEnd(ws.StatusPolicyViolation, "the session has a WebSocket already, or has ended")
 	socket.send(ws.NewPingFrame([]byte("proxy")))
 	if f, err := socket.frame(); err != nil || f.Header.OpCode != ws.OpPong || string(f.Payload) != "proxy" {
 		t.Errorf("got %v, %v", f, err)
@@ -97,15 +141,46 @@ func TestPollsAreHeldWhileTheUpgradeIsDue(t *testing.T) {
 	}
 }
 
+// A client that polls across the upgrade is answered as if it came behind it, whichever comes first.
+func TestPollAcrossTheUpgradeIsRefused(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	socket := ann.probe()
+	waiting := ann.wait()
+	socket.say("5", "4hello")
+	h.must(<-waiting, 400, badRequest)
+	socket.mustHear("4hello")
+}
+
+// A client that hangs up on its poll because it is upgrading has lost nothing, so its session goes on.
+func TestPollIsHungUpOnForTheUpgrade(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	socket := ann.probe()
+	for range 20 {
+		ctx, hangUp := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			request := httptest.NewRequestWithContext(ctx, "GET", "/?"+ann.query(), nil)
+			h.ServeHTTP(httptest.NewRecorder(), request)
+		}()
+		await(t, "the server holds the poll", ann.held)
+		c := ann.guest.conn
+		c.mu.Lock()
+		c.endPoll()
+		hangUp()
+		c.mu.Unlock()
+		<-done
+	}
+	socket.say("5", "4hello")
+	socket.mustHear("4hello")
+}
+
 // An attempt that fails leaves the session to its polls, and another may follow.
 func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 	h := open(t, Config{UpgradeTimeout: 100 * time.Millisecond}, nil)
 	ann := h.come()
-	over := func() bool {
-		ann.guest.conn.mu.Lock()
-		defer ann.guest.conn.mu.Unlock()
-		return ann.guest.conn.probe == nil
-	}
 	for name, fail := range map[string]func(socket *peer){
 		"silence":                  func(*peer) {},
 		"silence behind the probe": func(socket *peer) { socket.say("2probe") },
@@ -119,7 +194,7 @@ func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 		},
 	} {
 		fail(ann.open())
-		await(t, name+" ends the attempt", over)
+		await(t, name+" ends the attempt", ann.unprobed)
 		waiting := ann.wait()
 		ann.guest.conn.Send(text(name))
 		h.must(<-waiting, 200, "4"+name)
@@ -137,15 +212,19 @@ func TestProbeThatDoesNotReadEnds(t *testing.T) {
 	h := open(t, Config{UpgradeTimeout: 300 * time.Millisecond}, nil)
 	ann := h.come()
 	socket := ann.open()
+	narrow(t, socket, ann.guest.conn.probe)
 	probes := masked(ws.NewTextFrame([]byte("2probe")))
 	for range 12 {
 		probes = append(probes, probes...)
 	}
-	for {
-		if _, err := socket.Write(probes); err != nil {
-			break
-		}
+	var err error
+	for err == nil {
+		_, err = socket.Write(probes)
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the socket was not cut")
+	}
+	await(t, "the attempt is over", ann.unprobed)
 	h.must(ann.post("4hello"), 200, "ok")
 	h.must(ann.poll(), 200, "4hello")
 }

@@ -304,7 +304,7 @@ func (s *webSocket) shut() {
 }
 
 // linger waits for the peer to read the close frame and hang up: closing with unread bytes would reset the connection
-// and could take the frame with it. The end of the session has set a deadline.
+// and could take the frame with it. Whoever writes the last words shuts the socket, which sets a deadline, or cuts it.
 func (s *webSocket) linger() {
 	for s.need = readSize; ; {
 		s.from, s.to = 0, 0

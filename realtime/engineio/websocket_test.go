@@ -127,8 +127,9 @@ func TestWebSocketInsideTLS(t *testing.T) {
 	for i := range 500 {
 		want = append(want, fmt.Sprint("4", i))
 	}
-	go ann.say(append(want, long)...)
-	ann.mustHear(append(want, long)...)
+	want = append(want, long)
+	go ann.say(want...)
+	ann.mustHear(want...)
 	guest.conn.Send(text("bye"))
 	guest.conn.Close("enough")
 	ann.mustHear("4bye")

@@ -10,12 +10,12 @@ import (
 )
 
 // narrow makes the kernel take little ahead, on both sides.
-func narrow(t *testing.T, p *peer, g *guest) {
+func narrow(t *testing.T, p *peer, sock *webSocket) {
 	t.Helper()
 	if err := p.Conn.(*net.TCPConn).SetReadBuffer(32 << 10); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.conn.ws.conn.(*net.TCPConn).SetWriteBuffer(32 << 10); err != nil {
+	if err := sock.conn.(*net.TCPConn).SetWriteBuffer(32 << 10); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -26,7 +26,7 @@ func TestSlowPeerGetsALongFrame(t *testing.T) {
 	const wait = 400 * time.Millisecond
 	h := open(t, Config{WriteTimeout: wait}, nil)
 	ann, guest := h.join()
-	narrow(t, ann, guest)
+	narrow(t, ann, guest.conn.ws)
 	frame := text(strings.Repeat("x", 4<<20))
 	start := time.Now()
 	guest.conn.Send(frame)
@@ -53,7 +53,7 @@ func TestSlowPeerGetsALongFrame(t *testing.T) {
 func TestPeerThatTakesNothingIsCut(t *testing.T) {
 	h := open(t, Config{WriteTimeout: 100 * time.Millisecond}, nil)
 	ann, guest := h.join()
-	narrow(t, ann, guest)
+	narrow(t, ann, guest.conn.ws)
 	guest.conn.Send(text(strings.Repeat("x", 4<<20)))
 	h.mustClose(guest, "connection lost")
 	if err := guest.conn.WaitShort(t.Context(), 0); err == nil {

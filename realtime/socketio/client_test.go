@@ -52,6 +52,31 @@ func TestConnectIsRefused(t *testing.T) {
 	ann.mustHear(`0{"sid":"*"}`)
 }
 
+// Ann hangs up while it is decided whether she may join: the handler that is made for her hears the end, once.
+func TestConnectionEndsDuringConnect(t *testing.T) {
+	asked, decide := make(chan struct{}), make(chan struct{})
+	h := open(t, Config{Engine: engineio.Config{PingInterval: 50 * time.Millisecond, PingTimeout: 50 * time.Millisecond}},
+		func(*guest, string) error {
+			close(asked)
+			<-decide
+			return nil
+		})
+	ann := h.dial()
+	ann.say("0")
+	receive(t, "the question", asked)
+	for end := time.Now().Add(patience); h.Len() > 0; time.Sleep(time.Millisecond) { // she does not answer the ping
+		if time.Now().After(end) {
+			t.Fatal("the connection does not end")
+		}
+	}
+	close(decide)
+	guest := h.guest()
+	h.mustLeave(guest, "connection closed")
+	if len(guest.left) > 0 {
+		t.Error("left twice")
+	}
+}
+
 func TestConnectTimeout(t *testing.T) {
 	h := open(t, Config{ConnectTimeout: 50 * time.Millisecond, Engine: engineio.Config{PingInterval: 300 * time.Millisecond}}, nil)
 	ann := h.dial()
