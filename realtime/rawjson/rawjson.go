@@ -1,5 +1,5 @@
 // Package rawjson checks JSON and splits it one level deep without decoding it: a chat server passes most values on as
-// they came. It allocates nothing of its own.
+// they came. It allocates the strings that it decodes, and nothing else.
 //
 // It follows RFC 8259. That the text is valid UTF-8 is the transport's business and not checked again.
 package rawjson
@@ -87,10 +87,12 @@ func String(raw []byte) (s string, ok bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	if bytes.IndexByte(raw, '\\') >= 0 {
-		return s, json.Unmarshal(raw, &s) == nil
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
 	}
-	return string(raw[1 : len(raw)-1]), true
+	var decoded string // not s, which would then be on the heap for plain strings too
+	err := json.Unmarshal(raw, &decoded)
+	return decoded, err == nil
 }
 
 // AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.

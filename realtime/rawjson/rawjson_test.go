@@ -66,7 +66,7 @@ func TestStringsGoThereAndBack(t *testing.T) {
 
 var event = []byte(`["chat",{"to":"bob","data":"how are \"you\"? 你好","time":1712345678901},[1,-2.5e3,{"x":[true,null]}]]`)
 
-// Whatever passes through is looked at in place.
+// Whatever passes through is looked at in place; a plain string is copied once.
 func TestNothingIsAllocated(t *testing.T) {
 	var room [8][]byte
 	args, err := Elements(event, room[:0])
@@ -81,6 +81,9 @@ func TestNothingIsAllocated(t *testing.T) {
 		if n := testing.AllocsPerRun(100, do); n > 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
+	}
+	if n := testing.AllocsPerRun(100, func() { String(args[0]) }); n > 1 {
+		t.Errorf("String allocates %v times", n)
 	}
 }
 
