@@ -17,7 +17,7 @@ each = @for m in $(MODULES); do echo "[$$m] $(1)"; (cd $$m && $(1)) || exit 1; d
 race = $(if $(filter true,$(CI))$(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt vet vuln fuzz bench clean
+.PHONY: help run build test tools lint fmt vet vuln fuzz bench clean
 .NOTPARALLEL: # tests measure time
 
 help: ## list what make can do
@@ -33,11 +33,19 @@ build: ## build bin/parley
 # -p 1: packages one after the other. They start servers, kill them and wait for heartbeats; on two cores a neighbour
 # under the race detector would make those waits a matter of luck. -p 1 also compiles one package at a time, hence the
 # parallel build before.
-test: fmt vet ## run every test, with the race detector; Node stories too if there is Node
+test: tools fmt vet ## run every test, with the race detector; Node stories too if there is Node
 	@test -n "$(race)" || echo "no C compiler: the tests run without the race detector"
 	@command -v node >/dev/null || echo "skipped: no node, so no stories with the official client"
 	$(call each,$(GO) build $(race) ./...)
 	$(call each,$(GO) test $(race) -count=1 -p 1 -timeout 15m ./...)
+
+# Continuous integration begins on a bare machine: what its tests need beyond the toolchains comes from Debian. Anybody
+# else's machine is left alone, and the tests that miss something say so.
+tools:
+ifeq ($(CI),true)
+	@command -v chromium >/dev/null && test -e /usr/include/openssl/ssl.h && command -v pkg-config >/dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq chromium libssl-dev pkg-config; }
+endif
 
 lint: fmt vet ## gofmt, go vet, staticcheck, tidy go.mod
 	$(call each,$(GO) run $(STATICCHECK) ./...)

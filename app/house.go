@@ -160,20 +160,14 @@ func (s *Server) extend(embedded bool, now func() time.Time) (err error) {
 // are told, and only then does the engine close. Its error says what did not end in time. web may be nil.
 func (s *Server) close(ctx context.Context, web *http.Server) error {
 	s.closing.Do(func() {
-		httpDone := make(chan error, 1)
-		go func() { // closes the listener at once, then waits for requests
-			if web == nil {
-				httpDone <- nil
-				return
-			}
-			httpDone <- web.Shutdown(ctx)
-		}()
 		err := s.messages.Close(ctx)
-		s.door.Shutdown(ctx) // polls that wait are requests too: only now can they end
+		s.door.Shutdown(ctx) // before the listener closes: a poller's next poll fetches its last words
 		if s.extension != nil {
 			s.extension.Close()
 		}
-		err = errors.Join(err, <-httpDone)
+		if web != nil {
+			err = errors.Join(err, web.Shutdown(ctx))
+		}
 		s.stop()
 		s.background.Wait()
 		s.closeErr = errors.Join(err, s.store.Close())
