@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-
 )
 
 // SIGTERM in the midst of a load: clients hear why, the process ends in time, and what was acked is stored.
