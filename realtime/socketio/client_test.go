@@ -71,7 +71,10 @@ func TestConnectionEndsDuringConnect(t *testing.T) {
 	}
 	close(decide)
 	guest := h.guest()
-	h.mustLeave(guest, "connection closed")
+	// Which of the two tells her handler is a matter of who comes first.
+	if why := receive(t, "her end", guest.left); why != "connection closed" && why != "ping timeout" {
+		t.Errorf("left because of %q", why)
+	}
 	if len(guest.left) > 0 {
 		t.Error("left twice")
 	}
