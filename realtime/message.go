@@ -49,9 +49,9 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 		return d, chat.Errorf(chat.Invalid, "chat takes one object: {form_id, toUserid, message}")
 	}
 	var (
-		from, to, room    string
-		data, message     []byte
-		malformed, binary bool
+		from, to, room string
+		data, message  []byte
+		malformed      bool
 	)
 	text := func(value []byte) string {
 		if string(value) == "null" {
@@ -84,13 +84,12 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 		}
 		return nil
 	})
-	binary = len(e.Attachments) > 0
 	switch {
 	case err != nil || malformed:
 		return d, chat.Errorf(chat.Invalid, "form_id, toUserid, room, ref and type are strings")
 	case from != "" && chat.UserID(from) != user:
 		return d, chat.Errorf(chat.Forbidden, "form_id: not the logged-in user")
-	case binary:
+	case len(e.Attachments) > 0:
 		return d, chat.Errorf(chat.Invalid, "message: binary content is not taken; send text or JSON")
 	}
 	if data == nil || string(data) == "null" {
