@@ -28,6 +28,9 @@ type NodeID string
 // ConvID names a conversation: "a|b" with the two user ids sorted, or "r:<room>".
 type ConvID string
 
+// FileID names an uploaded file: 24 characters of URL-safe base64, which nobody can guess.
+type FileID string
+
 // NewUserID makes an id that sorts by the second of its birth; the rest is random.
 func NewUserID(now time.Time) UserID { return UserID(newObjectID(now)) }
 
@@ -50,6 +53,17 @@ func (id UserID) Valid() bool { return isObjectID(string(id)) }
 
 // Valid tells whether id has the form of a room id.
 func (id RoomID) Valid() bool { return isObjectID(string(id)) }
+
+const fileIDBytes = 18
+
+// NewFileID makes an id that nobody can guess.
+func NewFileID() FileID { return FileID(RandomID(fileIDBytes)) }
+
+// Valid tells whether id has the form of a file id.
+func (id FileID) Valid() bool {
+	b, err := base64.RawURLEncoding.DecodeString(string(id))
+	return err == nil && len(b) == fileIDBytes
+}
 
 func isObjectID(s string) bool {
 	if len(s) != 24 {

@@ -17,9 +17,25 @@ type Message struct {
 	Ref    string    // the sender's own name for this message; unique per sender; "" for none
 	Type   string    // "text" unless the sender says otherwise
 	Time   []byte    // the sender's time as the JSON it sent; nil for none
-	Body   []byte    // JSON
+	Body   []byte    // JSON; null when State says that it is gone
 	At     time.Time // when the server took it, in whole milliseconds
+	Files  []FileID  // the uploaded files that Body names
+
+	State   State
+	Change  uint64    // the conversation's number of the latest change to this message; 0 while it is as it was sent
+	Changed time.Time // when that was, in whole milliseconds
 }
+
+// State says what became of a message since it was sent.
+type State uint8
+
+// The states. Their numbers are stored.
+const (
+	AsSent   State = iota
+	Edited         // Body is not the first one
+	Recalled       // its sender took it back: the place remains, Body and Files are gone
+	Expired        // its time was over: the place remains because numbers count from it
+)
 
 // ID names the message on the wire.
 func (m *Message) ID() string { return MessageID(m.Conv, m.Seq) }

@@ -177,6 +177,14 @@ func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
 		b = append(b, m.To...)
 	}
 	b = append(b, '"')
+	switch m.State {
+	case chat.Edited:
+		b = strconv.AppendInt(append(b, `,"edited":`...), m.Changed.UnixMilli(), 10)
+	case chat.Recalled:
+		b = strconv.AppendInt(append(b, `,"recalled":`...), m.Changed.UnixMilli(), 10)
+	case chat.Expired:
+		b = append(b, `,"expired":true`...)
+	}
 	if offline {
 		b = append(b, `,"offline":true`...)
 	}

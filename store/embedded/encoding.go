@@ -8,16 +8,33 @@ import (
 	"github.com/parley-chat/parley/chat"
 )
 
-// messageV1 begins every message's value, so that another layout can follow without rewriting what is stored.
-const messageV1 = 1
+// The first byte of a message's value names its layout, so that another can follow without rewriting what is stored.
+const (
+	messageV1 = 1 // as it was sent, without files
+	messageV2 = 2
+)
 
 // encodeMessage appends what the key does not say. The receiver, or the room, follows from conversation and sender.
 //
-//	version (1 byte), sender (12 bytes), milliseconds since 1970 (varint),
+//	layout (1 byte),
+//	in messageV2 alone: state (uvarint), change (uvarint), changed in milliseconds since 1970 (varint), the number of
+//	files (uvarint) and their ids (each behind its length as uvarint),
+//	sender (12 bytes), milliseconds since 1970 (varint),
 //	device, ref, type (each behind its length as uvarint),
 //	time (behind its length + 1, where 0 stands for none), body (the rest)
 func encodeMessage(dst []byte, m *chat.Message) []byte {
-	dst = appendID(append(dst, messageV1), string(m.Sender))
+	if m.State == chat.AsSent && len(m.Files) == 0 {
+		dst = append(dst, messageV1)
+	} else {
+		dst = binary.AppendUvarint(append(dst, messageV2), uint64(m.State))
+		dst = binary.AppendUvarint(dst, m.Change)
+		dst = binary.AppendVarint(dst, m.Changed.UnixMilli())
+		dst = binary.AppendUvarint(dst, uint64(len(m.Files)))
+		for _, id := range m.Files {
+			dst = appendText(dst, string(id))
+		}
+	}
+	dst = appendID(dst, string(m.Sender))
 	dst = binary.AppendVarint(dst, m.At.UnixMilli())
 	dst = appendText(dst, string(m.Device))
 	dst = appendText(dst, m.Ref)
@@ -37,10 +54,20 @@ func appendText(dst []byte, s string) []byte {
 // decodeMessage reads a message. It keeps value: Time and Body lie in it.
 func decodeMessage(conv chat.ConvID, seq uint64, value []byte) (chat.Message, error) {
 	r := reader{rest: value, ok: true}
-	if version := r.take(1); !r.ok || version[0] != messageV1 {
+	m := chat.Message{Conv: conv, Seq: seq}
+	switch layout := r.take(1); {
+	case r.ok && layout[0] == messageV1:
+	case r.ok && layout[0] == messageV2:
+		m.State, m.Change = chat.State(r.uvarint()), r.uvarint()
+		if m.Changed = r.time(); m.Change == 0 {
+			m.Changed = time.Time{}
+		}
+		for range min(r.uvarint(), uint64(len(r.rest))) {
+			m.Files = append(m.Files, chat.FileID(r.text()))
+		}
+	default:
 		return chat.Message{}, unreadable("message")
 	}
-	m := chat.Message{Conv: conv, Seq: seq}
 	sender := r.take(idSize)
 	m.At = r.time()
 	m.Device = chat.DeviceID(r.text())

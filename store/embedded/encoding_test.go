@@ -13,18 +13,23 @@ func TestDecodeCutShort(t *testing.T) {
 	m := hello("a ref")
 	m.Seq, m.Device, m.Time, m.Body = 7, "phone", []byte(`"noon"`), []byte(`1`)
 	m.At = time.UnixMilli(1_772_625_600_123).UTC()
-	whole := encodeMessage(nil, &m)
-	if got, err := decodeMessage(annBo, 7, whole); err != nil || !reflect.DeepEqual(got, m) {
-		t.Fatalf("got  %+v, error %v\nwant %+v", got, err, m)
-	}
-	for n := range len(whole) - len(m.Body) {
-		if got, err := decodeMessage(annBo, 7, whole[:n]); chat.CodeOf(err) != chat.Internal {
-			t.Errorf("%d bytes of %d make %+v, error %v", n, len(whole), got, err)
+	edited := m
+	edited.State, edited.Change, edited.Changed = chat.Edited, 3, m.At.Add(time.Minute)
+	edited.Files = []chat.FileID{chat.NewFileID(), chat.NewFileID()}
+	for _, m := range []chat.Message{m, edited} {
+		whole := encodeMessage(nil, &m)
+		if got, err := decodeMessage(annBo, 7, whole); err != nil || !reflect.DeepEqual(got, m) {
+			t.Fatalf("got  %+v, error %v\nwant %+v", got, err, m)
 		}
-	}
-	newer := append([]byte{messageV1 + 1}, whole[1:]...)
-	if _, err := decodeMessage(annBo, 7, newer); chat.CodeOf(err) != chat.Internal {
-		t.Errorf("a version to come: error %v", err)
+		for n := range len(whole) - len(m.Body) {
+			if got, err := decodeMessage(annBo, 7, whole[:n]); chat.CodeOf(err) != chat.Internal {
+				t.Errorf("%d bytes of %d make %+v, error %v", n, len(whole), got, err)
+			}
+		}
+		newer := append([]byte{messageV2 + 1}, whole[1:]...)
+		if _, err := decodeMessage(annBo, 7, newer); chat.CodeOf(err) != chat.Internal {
+			t.Errorf("a layout to come: error %v", err)
+		}
 	}
 
 	conv, err := parseConv(annBo)

@@ -33,6 +33,11 @@ type messageDoc struct {
 	Time   text          `bson:"time,omitempty"`
 	Body   text          `bson:"body"`
 	At     time.Time     `bson:"at"`
+	Files  []chat.FileID `bson:"files,omitempty"`
+
+	State   chat.State `bson:"state,omitempty"`
+	Change  int64      `bson:"change,omitempty"`
+	Changed time.Time  `bson:"changed,omitempty"`
 }
 
 func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
@@ -40,13 +45,15 @@ func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
 	return messageDoc{
 		ID: id, Key: messageKey(m, id), Conv: m.Conv, Seq: int64(seq), Sender: m.Sender, Device: m.Device, To: m.To,
 		Room: m.Room, Ref: m.Ref, Type: m.Type, Time: m.Time, Body: m.Body, At: m.At,
+		Files: m.Files, State: m.State, Change: int64(m.Change), Changed: m.Changed,
 	}
 }
 
 func (d *messageDoc) message() chat.Message {
 	return chat.Message{
 		Conv: d.Conv, Seq: uint64(d.Seq), Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref,
-		Type: d.Type, Time: d.Time, Body: d.Body, At: d.At,
+		Type: d.Type, Time: d.Time, Body: d.Body, At: d.At, Files: d.Files,
+		State: d.State, Change: uint64(d.Change), Changed: d.Changed,
 	}
 }
 

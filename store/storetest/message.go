@@ -53,10 +53,10 @@ func wantReceipt(t testing.TB, got, want chat.Receipt) {
 
 func wantMessage(t testing.TB, got, want chat.Message) {
 	t.Helper()
-	if !got.At.Equal(want.At) {
-		t.Errorf("%s is of %v, want %v", want.ID(), got.At, want.At)
+	if !got.At.Equal(want.At) || !got.Changed.Equal(want.Changed) {
+		t.Errorf("%s is of %v and changed %v, want %v and %v", want.ID(), got.At, got.Changed, want.At, want.Changed)
 	}
-	got.At = want.At
+	got.At, got.Changed = want.At, want.Changed
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("\ngot  %+v\nwant %+v", got, want)
 	}
@@ -119,6 +119,7 @@ func messageRoundTrip(t *testing.T, p *place) {
 	plain := text(ann, bob, "", `"plain"`)
 	full := text(bob, ann, "ref-1", `{"a":[1,2,null],"b":"好"}`)
 	full.Device, full.Type, full.Time = "laptop", "画像/png", []byte(`"2026-03-04 12:00"`)
+	full.Files = []chat.FileID{chat.NewFileID(), chat.NewFileID()}
 	number := text(ann, bob, "", `0`)
 	number.Time = []byte(`1772625600000`)
 	odd := text(ann, bob, "", "\x00\xff\xfe not even UTF-8 \u2028")
