@@ -14,6 +14,7 @@ type Store interface {
 	CursorStore
 	DeviceStore
 	SocketStore
+	SketchStore
 
 	// Ping returns nil when the engine answers.
 	Ping(ctx context.Context) error

@@ -25,6 +25,7 @@ import (
 //	d     user, device                          device: JSON
 //	s     user, socket                          socket: JSON
 //	n     node                                  alive until: JSON
+//	w     conv, block (8 bytes, big endian)     sketch: see encodeSketch
 //
 // conv is 'd' and two users, or 'r' and a room.
 const (
@@ -41,6 +42,7 @@ const (
 	kindDevice   = 'd'
 	kindSocket   = 's'
 	kindNode     = 'n'
+	kindSketch   = 'w'
 )
 
 const (

@@ -60,7 +60,7 @@ type Store struct {
 	log    *slog.Logger
 
 	users, friendships, messages, conversations *mongo.Collection
-	cursors, devices, sockets, nodes            *mongo.Collection
+	cursors, devices, sockets, nodes, sketches  *mongo.Collection
 
 	most batches
 
@@ -148,6 +148,7 @@ func newStore(client *mongo.Client, name string, log *slog.Logger) *Store {
 		devices:       db.Collection("devices"),
 		sockets:       db.Collection("sockets"),
 		nodes:         db.Collection("nodes"),
+		sketches:      db.Collection("sketches"),
 		appending:     make(chan struct{}, 1),
 		seed:          maphash.MakeSeed(),
 	}

@@ -56,6 +56,8 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["Sockets"] = s.Sockets(ctx, ann, noon())
 	errs["Beat"] = s.Beat(ctx, "node", noon())
 	_, errs["SweepSockets"] = s.SweepSockets(ctx, noon())
+	errs["PutSketches"] = s.PutSketches(ctx, chat.DirectConv(ann, bob), []chat.Sketch{{Oldest: noon(), Bits: []byte{1}}})
+	_, errs["Sketches"] = s.Sketches(ctx, chat.DirectConv(ann, bob), 0, 1)
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }

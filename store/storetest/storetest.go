@@ -47,6 +47,7 @@ func Run(t *testing.T, e Engine) {
 		{"cursor", cursorStories()},
 		{"device", deviceStories()},
 		{"socket", socketStories()},
+		{"sketch", sketchStories()},
 		{"store", storeStories()},
 	}
 	for _, noun := range nouns {

@@ -1,0 +1,26 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// blockSize is how many messages of a conversation one sketch sums up.
+const blockSize = 128
+
+// Sketch sums up one block of a conversation, so that a search can tell without reading its messages that none of them
+// matches. Searches make sketches as they go; nothing is lost with them but time.
+type Sketch struct {
+	Block  uint64
+	Change uint64    // the conversation's last change before the block was read: of later ones the sketch knows nothing
+	Oldest time.Time // the earliest time of a message in the block, in whole milliseconds
+	Bits   []byte    // as Words.Sketch made it
+}
+
+// SketchStore keeps sketches.
+type SketchStore interface {
+	// PutSketches stores sketches of one conversation in place of former ones of the same blocks. A crash may undo it.
+	PutSketches(ctx context.Context, conv ConvID, sketches []Sketch) error
+	// Sketches returns those of the blocks from first up to, and without, end that have one, in order of their blocks.
+	Sketches(ctx context.Context, conv ConvID, first, end uint64) ([]Sketch, error)
+}
