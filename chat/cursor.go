@@ -17,9 +17,12 @@ type Cursor struct {
 
 // CursorStore keeps delivered cursors.
 type CursorStore interface {
-	// AdvanceCursors moves each cursor forward, never back. A crash may undo the moves of the last second: that
-	// repeats messages to a device and loses none.
+	// AdvanceCursors moves each cursor forward, never back, and returns when that is durable. On an error any of them
+	// may have moved.
 	AdvanceCursors(ctx context.Context, cursors []Cursor) error
+	// CursorsAt returns the number of each cursor, in the order asked, 0 for none. The Seq of the arguments is ignored.
+	// It may see what another call of AdvanceCursors has not made durable yet.
+	CursorsAt(ctx context.Context, cursors []Cursor) ([]uint64, error)
 	// Cursors returns the cursors of one device of a user.
 	Cursors(ctx context.Context, user UserID, device DeviceID) (map[ConvID]uint64, error)
 }

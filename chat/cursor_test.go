@@ -57,6 +57,17 @@ func (s *shelf) Cursors(_ context.Context, user chat.UserID, device chat.DeviceI
 	return found, nil
 }
 
+func (s *shelf) CursorsAt(_ context.Context, cursors []chat.Cursor) ([]uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := make([]uint64, len(cursors))
+	for i, c := range cursors {
+		c.Seq = 0
+		at[i] = s.kept[c]
+	}
+	return at, nil
+}
+
 func (s *shelf) stored(user chat.UserID, device chat.DeviceID) map[chat.ConvID]uint64 {
 	found, _ := s.Cursors(context.Background(), user, device)
 	return found

@@ -8,26 +8,17 @@ import (
 )
 
 // AdvanceCursors implements chat.CursorStore.
-//
-// A crash may undo moves, but no first cursor: those say where a new device begins, and without them it would be sent
-// everything. They cost a sync only where a conversation is new to a device.
 func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
 	// The furthest of each, since the batch does not see its own writes.
 	moves := make(map[string]uint64, len(cursors))
 	for _, cur := range cursors {
-		k, err := cursorsKey(cur.User, cur.Device)
+		k, err := cursorKey(cur)
 		if err != nil {
 			return err
 		}
-		conv, err := parseConv(cur.Conv)
-		if err != nil {
-			return err
-		}
-		k = append(k, conv.key()...)
 		moves[string(k)] = max(moves[string(k)], cur.Seq)
 	}
 	return s.update(ctx, func(c *change) error {
-		c.mayLose = true
 		for k, seq := range moves {
 			value, ok, err := s.get([]byte(k))
 			if err != nil {
@@ -36,7 +27,6 @@ func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error
 			if former, _ := binary.Uvarint(value); ok && former >= seq {
 				continue
 			}
-			c.mayLose = c.mayLose && ok
 			if err := c.Set([]byte(k), binary.AppendUvarint(value[:0], seq), nil); err != nil {
 				return broken(err)
 			}
@@ -66,6 +56,42 @@ func (s *Store) Cursors(ctx context.Context, user chat.UserID, device chat.Devic
 		return nil
 	})
 	return cursors, err
+}
+
+// CursorsAt implements chat.CursorStore.
+func (s *Store) CursorsAt(ctx context.Context, cursors []chat.Cursor) ([]uint64, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	at := make([]uint64, len(cursors))
+	for i, cur := range cursors {
+		k, err := cursorKey(cur)
+		if err != nil {
+			return nil, err
+		}
+		value, ok, err := s.get(k)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		var n int
+		if at[i], n = binary.Uvarint(value); n <= 0 {
+			return nil, unreadable("cursor")
+		}
+	}
+	return at, nil
+}
+
+func cursorKey(c chat.Cursor) ([]byte, error) {
+	k, err := cursorsKey(c.User, c.Device)
+	if err != nil {
+		return nil, err
+	}
+	conv, err := parseConv(c.Conv)
+	return append(k, conv.key()...), err
 }
 
 func unreadable(what string) error {

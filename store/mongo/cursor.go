@@ -17,7 +17,9 @@ type cursorDoc struct {
 	Seq int64  `bson:"seq"`
 }
 
-// AdvanceCursors moves each cursor forward, never back. MongoDB applies each $max atomically, whoever else moves the
+func cursorID(c chat.Cursor) string { return deviceKey(c.User, c.Device) + "/" + string(c.Conv) }
+
+// AdvanceCursors moves each cursor forward, never back, and returns when that is durable. MongoDB applies each $max atomically, whoever else moves the
 // same cursor; FerretDB does not, so this process makes one call after the other.
 func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
@@ -28,7 +30,7 @@ func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error
 		moves := make([]mongo.WriteModel, len(part))
 		for i, c := range part {
 			moves[i] = mongo.NewUpdateOneModel().SetUpsert(true).
-				SetFilter(byID(deviceKey(c.User, c.Device) + "/" + string(c.Conv))).
+				SetFilter(byID(cursorID(c))).
 				SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: int64(c.Seq)}}}})
 		}
 		_, err := s.cursors.BulkWrite(ctx, moves, options.BulkWrite().SetOrdered(false))
@@ -57,4 +59,32 @@ func (s *Store) Cursors(ctx context.Context, user chat.UserID, device chat.Devic
 		cursors[chat.ConvID(strings.TrimPrefix(d.ID, key+"/"))] = uint64(d.Seq)
 	}
 	return cursors, nil
+}
+
+// cursorsAtOnce is how many ids one find of CursorsAt names.
+const cursorsAtOnce = 500
+
+// CursorsAt returns the number of each cursor, in the order asked, 0 for none.
+func (s *Store) CursorsAt(ctx context.Context, cursors []chat.Cursor) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	at := make([]uint64, 0, len(cursors))
+	for part := range slices.Chunk(cursors, cursorsAtOnce) {
+		ids := make([]string, len(part))
+		for i, c := range part {
+			ids[i] = cursorID(c)
+		}
+		var docs []cursorDoc
+		if err := find(ctx, s.cursors, byID(bson.D{{Key: "$in", Value: ids}}), &docs); err != nil {
+			return nil, err
+		}
+		found := make(map[string]int64, len(docs))
+		for _, d := range docs {
+			found[d.ID] = d.Seq
+		}
+		for _, id := range ids {
+			at = append(at, uint64(found[id]))
+		}
+	}
+	return at, nil
 }

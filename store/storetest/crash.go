@@ -6,9 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +26,8 @@ const (
 )
 
 // Crash kills a process in the midst of appending, five times on the same place, and checks each time that every
-// message it was answered for is there under its number, that numbers have no gap, and that refs are remembered.
+// message it was answered for is there under its number, that numbers have no gap, that refs are remembered, and that
+// no cursor is behind where it was said to be.
 //
 // The process is a child: the test binary again, running the calling test alone. There Crash opens the URL and never
 // returns, so the caller does nothing before Crash but make the Engine. New is called in the parent only.
@@ -34,13 +37,14 @@ func Crash(t *testing.T, e Engine) {
 		crashChild(e, round, url)
 	}
 	url := e.New(t)
-	acked := make(map[string]ack)
+	said := crashSaid{acked: make(map[string]ack), cursors: make(map[chat.Cursor]uint64)}
 	for round := range crashRounds {
-		crashParent(t, url, round, max(2000/max(e.Scale, 1), 40), acked)
+		crashParent(t, url, round, max(2000/max(e.Scale, 1), 40), said)
 		s, err := e.Open(t.Context(), url)
 		noError(t, err)
 		p := &place{Store: s, engine: e, url: url}
-		crashCheck(t, p, acked)
+		crashCheck(t, p, said.acked)
+		crashCursors(t, p, said.cursors)
 		noError(t, p.Close())
 	}
 }
@@ -49,6 +53,12 @@ func Crash(t *testing.T, e Engine) {
 type ack struct {
 	conv chat.ConvID
 	seq  uint64
+}
+
+// crashSaid is what children were told, in all rounds.
+type crashSaid struct {
+	acked   map[string]ack         // by ref
+	cursors map[chat.Cursor]uint64 // the furthest, by cursor without its number
 }
 
 func crashUser(i int) chat.UserID { return chat.UserID(fmt.Sprintf("65f000000000000000000c%02x", i%4)) }
@@ -90,6 +100,13 @@ func crashChild(e Engine, round, url string) {
 			for j, r := range receipts {
 				fmt.Fprintf(&acks, "ack %s %s %d\n", batch[j].Ref, r.Conv, r.Seq)
 			}
+			if last := len(receipts) - 1; w < 2 {
+				c := chat.Cursor{User: batch[last].Sender, Device: "phone", Conv: receipts[last].Conv, Seq: receipts[last].Seq}
+				if err := s.AdvanceCursors(context.Background(), []chat.Cursor{c}); err != nil {
+					fail(err)
+				}
+				fmt.Fprintf(&acks, "cursor %s %s %d\n", c.User, c.Conv, c.Seq)
+			}
 			line.Lock()
 			os.Stdout.Write(acks.Bytes())
 			line.Unlock()
@@ -97,8 +114,8 @@ func crashChild(e Engine, round, url string) {
 	})
 }
 
-// crashParent starts a child, kills it at a moment of chance after some acks, and adds to acked all it has said.
-func crashParent(t *testing.T, url string, round, least int, acked map[string]ack) {
+// crashParent starts a child, kills it at a moment of chance after some acks, and adds to told all it has said.
+func crashParent(t *testing.T, url string, round, least int, told crashSaid) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), crashGrace)
 	defer cancel()
@@ -119,10 +136,15 @@ func crashParent(t *testing.T, url string, round, least int, acked map[string]ac
 	for lines.Scan() {
 		var ref string
 		var a ack
+		c := chat.Cursor{Device: "phone"}
+		if n, _ := fmt.Sscanf(lines.Text(), "cursor %s %s %d", &c.User, &c.Conv, &a.seq); n == 3 {
+			told.cursors[c] = max(told.cursors[c], a.seq)
+			continue
+		}
 		if n, _ := fmt.Sscanf(lines.Text(), "ack %s %s %d", &ref, &a.conv, &a.seq); n != 3 {
 			continue // the test binary's own words
 		}
-		acked[ref] = a
+		told.acked[ref] = a
 		if heard++; heard == kill {
 			child.Process.Kill() // SIGKILL; what it said before is still in the pipe
 		}
@@ -165,6 +187,21 @@ func crashCheck(t *testing.T, p *place, acked map[string]ack) {
 		crashRepeat(t, p, again)
 	}
 	t.Logf("%d messages acknowledged, %d conversations", len(acked), len(stored))
+}
+
+func crashCursors(t *testing.T, p *place, said map[chat.Cursor]uint64) {
+	t.Helper()
+	asked := slices.Collect(maps.Keys(said))
+	at, err := p.CursorsAt(t.Context(), asked)
+	noError(t, err)
+	for i, c := range asked {
+		if at[i] < said[c] {
+			t.Errorf("the cursor of %s in %s is at %d, and was said to be at %d", c.User, c.Conv, at[i], said[c])
+		}
+	}
+	if len(said) == 0 {
+		t.Error("no child moved a cursor")
+	}
 }
 
 // crashRepeat sends again what is stored, acknowledged or not: each comes back as the one that is there.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/parley-chat/parley/chat"
@@ -12,6 +13,7 @@ func cursorStories() []story {
 		{name: "forward, never back", tell: cursorForward},
 		{name: "each device its own", tell: cursorDevices},
 		{name: "many in one call", tell: cursorMany},
+		{name: "some of many", tell: cursorPoints},
 		{name: "twenty move the same one", tell: cursorRace, updateRace: true},
 		{name: "cursors outlast a restart", tell: cursorReopen},
 	}
@@ -80,6 +82,44 @@ func cursorMany(t *testing.T, p *place) {
 	advance(t, p, moves...)
 	advance(t, p, moves[:n/2]...)
 	wantCursors(t, p, ann, "phone", want)
+}
+
+func wantCursorsAt(t testing.TB, p *place, cursors []chat.Cursor, want ...uint64) {
+	t.Helper()
+	got, err := p.CursorsAt(t.Context(), cursors)
+	noError(t, err)
+	if !slices.Equal(got, want) {
+		t.Errorf("cursors are at %v, want %v", got, want)
+	}
+}
+
+// What is asked for comes back in the order asked, repeated and unknown ones too, and nothing is mistaken for another.
+func cursorPoints(t *testing.T, p *place) {
+	ann, bob := newUser(), newUser()
+	one, two, room := chat.DirectConv(ann, bob), chat.DirectConv(ann, ann), chat.RoomConv(chat.RoomID(newUser()))
+	wantCursorsAt(t, p, nil)
+	var asked []chat.Cursor
+	var want []uint64
+	for i, name := range append(hostileNames(), "") {
+		for j, conv := range []chat.ConvID{one, two, room} {
+			c := chat.Cursor{User: ann, Device: chat.DeviceID(name), Conv: conv, Seq: uint64(1 + 10*i + j)}
+			advance(t, p, c)
+			asked = append(asked, c, chat.Cursor{User: bob, Device: c.Device, Conv: conv, Seq: 5})
+			want = append(want, c.Seq, 0)
+		}
+	}
+	asked, want = append(asked, asked[2], asked[0]), append(want, want[2], want[0])
+	wantCursorsAt(t, p, asked, want...)
+
+	n := p.scaled(2500, 600)
+	asked, want = nil, nil
+	for i := range n {
+		asked = append(asked, chat.Cursor{User: bob, Device: "phone", Conv: chat.DirectConv(bob, newUser()), Seq: uint64(i + 1)})
+		want = append(want, uint64(i+1))
+	}
+	advance(t, p, asked...)
+	wantCursorsAt(t, p, asked, want...)
+	wantCursors(t, p, ann, "phone", nil)
 }
 
 func cursorRace(t *testing.T, p *place) {

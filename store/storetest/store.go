@@ -47,6 +47,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["Last"] = s.Last(ctx, []chat.ConvID{chat.DirectConv(ann, bob)})
 	_, errs["Conversations"] = s.Conversations(ctx, ann)
 	errs["AdvanceCursors"] = s.AdvanceCursors(ctx, []chat.Cursor{{User: ann, Conv: chat.DirectConv(ann, bob), Seq: 1}})
+	_, errs["CursorsAt"] = s.CursorsAt(ctx, []chat.Cursor{{User: ann, Conv: chat.DirectConv(ann, bob)}})
 	_, errs["Cursors"] = s.Cursors(ctx, ann, "")
 	_, errs["PutDevice"] = s.PutDevice(ctx, chat.Device{User: ann, ID: "phone", Seen: noon()})
 	_, errs["Devices"] = s.Devices(ctx, ann)
