@@ -66,6 +66,8 @@ type MessageStore interface {
 	Last(ctx context.Context, convs []ConvID) ([]uint64, error)
 	// Conversations lists the direct conversations of a user, in no order.
 	Conversations(ctx context.Context, user UserID) ([]ConvID, error)
+
+	ChangeStore
 }
 
 // Draft is a request to send a message.

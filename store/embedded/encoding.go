@@ -23,7 +23,7 @@ const (
 //	device, ref, type (each behind its length as uvarint),
 //	time (behind its length + 1, where 0 stands for none), body (the rest)
 func encodeMessage(dst []byte, m *chat.Message) []byte {
-	if m.State == chat.AsSent && len(m.Files) == 0 {
+	if m.State == chat.AsSent && m.Change == 0 && len(m.Files) == 0 {
 		dst = append(dst, messageV1)
 	} else {
 		dst = binary.AppendUvarint(append(dst, messageV2), uint64(m.State))

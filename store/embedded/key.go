@@ -20,6 +20,7 @@ import (
 //	f     owner, friend                         since: JSON
 //	m     conv, seq (8 bytes, big endian)       message: see encodeMessage
 //	r     sender, ref                           receipt of the message with this ref: see encodeReceipt
+//	h     conv, change (8 bytes, big endian)    number of the message whose latest change this is: uvarint
 //	l     user, other                           empty: the two have a direct conversation
 //	c     user, device (behind length), conv    delivered cursor: uvarint
 //	d     user, device                          device: JSON
@@ -37,6 +38,7 @@ const (
 	kindFriend   = 'f'
 	kindMessage  = 'm'
 	kindRef      = 'r'
+	kindChange   = 'h'
 	kindList     = 'l'
 	kindCursor   = 'c'
 	kindDevice   = 'd'
@@ -122,8 +124,15 @@ func (k *convKey) appendMessage(dst []byte, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(append(dst, kindMessage), k.key()...), seq)
 }
 
-func seqOf(messageKey []byte) uint64 {
-	return binary.BigEndian.Uint64(messageKey[len(messageKey)-seqSize:])
+// change is the key of a change.
+func (k *convKey) change(number uint64) []byte {
+	dst := make([]byte, 0, 1+directSize+seqSize)
+	return binary.BigEndian.AppendUint64(append(append(dst, kindChange), k.key()...), number)
+}
+
+// seqOf returns the number at the end of the key of a message or a change.
+func seqOf(key []byte) uint64 {
+	return binary.BigEndian.Uint64(key[len(key)-seqSize:])
 }
 
 // cursorsKey is what the keys of all cursors of a device begin with.

@@ -17,6 +17,7 @@ type view struct {
 	key   convKey
 	it    *pebble.Iterator // over this conversation alone
 	end   uint64           // numbers from here on are not durable yet
+	doubt *pendingChange   // a change to this conversation that may not be durable yet; nil for none
 }
 
 func (s *Store) view(ctx context.Context, conv chat.ConvID) (*view, error) {
@@ -27,12 +28,20 @@ func (s *Store) view(ctx context.Context, conv chat.ConvID) (*view, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: k.message(0), UpperBound: k.message(math.MaxUint64)})
+	v, err := s.viewFrom(k.message(0), conv, k)
 	if err != nil {
 		s.leave()
+	}
+	return v, err
+}
+
+// viewFrom makes a view whose iterator begins at lower, within a call that has entered.
+func (s *Store) viewFrom(lower []byte, conv chat.ConvID, k convKey) (*view, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: k.message(math.MaxUint64)})
+	if err != nil {
 		return nil, broken(err)
 	}
-	return &view{store: s, conv: conv, key: k, it: it, end: s.numbering.end(k)}, nil
+	return &view{store: s, conv: conv, key: k, it: it, end: s.numbering.end(k), doubt: s.changes.doubt(k)}, nil
 }
 
 func (v *view) close() {
@@ -46,7 +55,11 @@ func (v *view) message() (chat.Message, error) {
 	if err != nil {
 		return chat.Message{}, broken(err)
 	}
-	return decodeMessage(v.conv, seqOf(v.it.Key()), slices.Clone(value))
+	m, err := decodeMessage(v.conv, seqOf(v.it.Key()), slices.Clone(value))
+	if p := v.doubt; err == nil && p != nil && m.Seq == p.seq && m.Change == p.number {
+		return decodeMessage(v.conv, m.Seq, slices.Clone(p.former))
+	}
+	return m, err
 }
 
 // Since implements chat.MessageStore.
@@ -128,15 +141,23 @@ func (s *Store) messagesAndRefs() (*pebble.Iterator, error) {
 
 // lastBelow finds the highest number of a conversation below end; 0 stands for none.
 func lastBelow(it *pebble.Iterator, conv *convKey, end uint64) (uint64, error) {
-	place := conv.message(end)
+	return lastBefore(it, conv.message(end))
+}
+
+// lastBefore finds the highest number before the one at the end of a key, in keys that are else the same; 0 stands for
+// none.
+func lastBefore(it *pebble.Iterator, place []byte) (uint64, error) {
 	if !it.SeekLT(place) {
 		return 0, broken(it.Error())
 	}
-	found := it.Key()
-	if len(found) != len(place) || string(found[:len(found)-seqSize]) != string(place[:len(place)-seqSize]) {
-		return 0, nil // a message of another conversation
+	if found := it.Key(); sameButNumber(found, place) {
+		return seqOf(found), nil
 	}
-	return seqOf(found), nil
+	return 0, nil
+}
+
+func sameButNumber(a, b []byte) bool {
+	return len(a) == len(b) && string(a[:len(a)-seqSize]) == string(b[:len(b)-seqSize])
 }
 
 // Conversations implements chat.MessageStore.

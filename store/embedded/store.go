@@ -43,6 +43,7 @@ type Store struct {
 	syncer   *time.Timer
 
 	numbering numbering
+	changes   changes
 }
 
 var _ chat.Store = (*Store)(nil)

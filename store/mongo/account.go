@@ -137,7 +137,7 @@ func (s *Store) SetPassword(ctx context.Context, id chat.UserID, old, new string
 	if !ok {
 		return noSuchUser()
 	}
-	lock := s.stripe(id)
+	lock := s.stripe(string(id))
 	lock.Lock()
 	defer lock.Unlock()
 	filter := bson.D{{Key: "_id", Value: oid}, {Key: "password", Value: old}}
@@ -163,7 +163,7 @@ func (s *Store) SetPicture(ctx context.Context, id chat.UserID, name string) (fo
 	if !ok {
 		return "", noSuchUser()
 	}
-	lock := s.stripe(id)
+	lock := s.stripe(string(id))
 	lock.Lock()
 	defer lock.Unlock()
 	var d userDoc

@@ -196,16 +196,25 @@ func (a *appender) open(ctx context.Context, fresh []*chat.Message, empty map[ch
 // relearn prepares for another try after a duplicate: another process took a number or stored a ref of rest, or a ref
 // of rest was stored long ago. MongoDB answers a duplicate when a majority has what is duplicated, so it is seen now.
 func (a *appender) relearn(ctx context.Context, collisions int) error {
-	if collisions > 1 {
-		// Processes that write to one conversation at the same pace must fall out of step.
-		select {
-		case <-time.After(rand.N(time.Duration(min(collisions, 20)) * 2 * time.Millisecond)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := fallOutOfStep(ctx, collisions-1); err != nil {
+		return err
 	}
 	a.forget()
 	return a.locate(ctx, a.fresh())
+}
+
+// fallOutOfStep waits a moment, longer after more collisions: processes that write to one conversation at the same
+// pace collide again and again.
+func fallOutOfStep(ctx context.Context, collisions int) error {
+	if collisions <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(rand.N(time.Duration(min(collisions+1, 20)) * 2 * time.Millisecond)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // locate looks up which of the messages are stored already, by their refs, and notes their places.

@@ -24,6 +24,7 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		{s.users, "email", true},
 		{s.users, "phoneNum", true},
 		{s.messages, "key", true},
+		{s.messages, "changeKey", true},
 		{s.sockets, "node", false},
 	} {
 		if err := s.makeIndex(ctx, index.in, index.field, index.unique); err != nil {

@@ -35,9 +35,10 @@ type messageDoc struct {
 	At     time.Time     `bson:"at"`
 	Files  []chat.FileID `bson:"files,omitempty"`
 
-	State   chat.State `bson:"state,omitempty"`
-	Change  int64      `bson:"change,omitempty"`
-	Changed time.Time  `bson:"changed,omitempty"`
+	State     chat.State `bson:"state,omitempty"`
+	Change    int64      `bson:"change,omitempty"`
+	Changed   time.Time  `bson:"changed,omitempty"`
+	ChangeKey string     `bson:"changeKey,omitempty"` // see changeKey
 }
 
 func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
@@ -146,6 +147,11 @@ func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error)
 }
 
 func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
+	return ofEach(ctx, convs, s.lastNumber)
+}
+
+// ofEach asks for one number of each conversation, lastAtOnce at a time.
+func ofEach(ctx context.Context, convs []chat.ConvID, ask func(context.Context, chat.ConvID) (uint64, error)) ([]uint64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	last := make([]uint64, len(convs))
@@ -155,7 +161,7 @@ func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64,
 		readers.Go(func() {
 			for i := range next {
 				var err error
-				if last[i], err = s.lastNumber(ctx, convs[i]); err != nil {
+				if last[i], err = ask(ctx, convs[i]); err != nil {
 					cancel(err) // the first cause counts; the others end at once
 				}
 			}

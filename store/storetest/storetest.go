@@ -44,6 +44,7 @@ func Run(t *testing.T, e Engine) {
 		{"conversation", conversationStories()},
 		{"ref", refStories()},
 		{"page", pageStories()},
+		{"change", changeStories()},
 		{"cursor", cursorStories()},
 		{"device", deviceStories()},
 		{"socket", socketStories()},
