@@ -11,6 +11,7 @@ type Store interface {
 	AccountStore
 	FriendStore
 	MessageStore
+	FileStore
 	CursorStore
 	DeviceStore
 	SocketStore

@@ -27,6 +27,7 @@ type pendingChange struct {
 	seq, number  uint64
 	former       []byte // the message as it is durable
 	formerChange uint64 // its latest change; 0 for none
+	formerFiles  []chat.FileID
 }
 
 // doubt returns the change to a conversation that is under way. A reader asks after it has made its iterator: what that
@@ -64,6 +65,9 @@ func (s *Store) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (
 	if err == nil && p.formerChange != 0 {
 		err = batch.Delete(k.change(p.formerChange), nil)
 	}
+	if err == nil {
+		err = useFiles(batch, &k, p.seq, p.formerFiles, changed.Files)
+	}
 	if err != nil {
 		return chat.Message{}, broken(err)
 	}
@@ -87,14 +91,14 @@ func (s *Store) planChange(m chat.Message, was uint64, k convKey) (changed chat.
 	if changed.Change != was {
 		return changed, nil, chat.Errorf(chat.Conflict, "the message was changed meanwhile")
 	}
-	former := slices.Clone(v.it.Value())
+	former, files := slices.Clone(v.it.Value()), changed.Files
 	last, err := lastBefore(v.it, k.change(math.MaxUint64))
 	if err != nil {
 		return changed, nil, err
 	}
 	changed.State, changed.Body, changed.Files, changed.Type = m.State, m.Body, m.Files, m.Type
 	changed.Change, changed.Changed = last+1, m.Changed
-	return changed, &pendingChange{conv: k, seq: m.Seq, number: last + 1, former: former, formerChange: was}, nil
+	return changed, &pendingChange{conv: k, seq: m.Seq, number: last + 1, former: former, formerChange: was, formerFiles: files}, nil
 }
 
 // messageAt reads one message, or answers NotFound. The iterator stays at it.

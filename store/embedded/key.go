@@ -27,6 +27,10 @@ import (
 //	s     user, socket                          socket: JSON
 //	n     node                                  alive until: JSON
 //	w     conv, block (8 bytes, big endian)     sketch: see encodeSketch
+//	b     file (24 characters)                  file: JSON
+//	o     file                                  empty: the file is loose, that is not kept
+//	q     user                                  what the user's files weigh together: uvarint
+//	x     file, conv, seq                       empty: that message names the file
 //
 // conv is 'd' and two users, or 'r' and a room.
 const (
@@ -45,6 +49,10 @@ const (
 	kindSocket   = 's'
 	kindNode     = 'n'
 	kindSketch   = 'w'
+	kindFile     = 'b'
+	kindLoose    = 'o'
+	kindWeight   = 'q'
+	kindUse      = 'x'
 )
 
 const (

@@ -106,6 +106,11 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 			return r, err
 		}
 	}
+	if len(m.Files) > 0 {
+		if err := useFiles(a.batch, &conv, r.Seq, nil, m.Files); err != nil {
+			return r, err
+		}
+	}
 	a.val = encodeMessage(a.val[:0], m)
 	a.key = conv.appendMessage(a.key[:0], r.Seq)
 	return r, broken(a.batch.Set(a.key, a.val, nil))

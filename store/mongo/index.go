@@ -16,25 +16,29 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, indexWait)
 	defer cancel()
 	for _, index := range []struct {
-		in     *mongo.Collection
-		field  string
-		unique bool
+		in             *mongo.Collection
+		field          string
+		unique, sparse bool // sparse: a document without the field is not in the index
 	}{
-		{s.users, "username", true},
-		{s.users, "email", true},
-		{s.users, "phoneNum", true},
-		{s.messages, "key", true},
-		{s.messages, "changeKey", true},
-		{s.sockets, "node", false},
+		// The Node server's users may lack a field, and two who do must not count as equal.
+		{s.users, "username", true, true},
+		{s.users, "email", true, true},
+		{s.users, "phoneNum", true, true},
+		{s.messages, "key", true, true},
+		{s.messages, "changeKey", true, true},
+		{s.messages, "files", false, true},
+		{s.files, "owner", false, false},
+		{s.files, "loose", false, true},
+		{s.sockets, "node", false, false},
 	} {
-		if err := s.makeIndex(ctx, index.in, index.field, index.unique); err != nil {
+		if err := s.makeIndex(ctx, index.in, index.field, index.unique, index.sparse); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Store) makeIndex(ctx context.Context, in *mongo.Collection, field string, unique bool) error {
+func (s *Store) makeIndex(ctx context.Context, in *mongo.Collection, field string, unique, sparse bool) error {
 	present, err := in.Indexes().ListSpecifications(ctx)
 	if err != nil {
 		return failure(err)
@@ -49,10 +53,9 @@ func (s *Store) makeIndex(ctx context.Context, in *mongo.Collection, field strin
 		}
 		return nil
 	}
-	// Sparse, because the Node server's users may lack a field, and two who do must not count as equal.
 	_, err = in.Indexes().CreateOne(ctx, mongo.IndexModel{
 		Keys:    bson.D{{Key: field, Value: 1}},
-		Options: options.Index().SetUnique(unique).SetSparse(unique),
+		Options: options.Index().SetUnique(unique).SetSparse(sparse),
 	})
 	if err == nil {
 		s.log.Info("index made", "collection", in.Name(), "field", field, "unique", unique)

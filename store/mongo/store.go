@@ -61,6 +61,7 @@ type Store struct {
 
 	users, friendships, messages, conversations *mongo.Collection
 	cursors, devices, sockets, nodes, sketches  *mongo.Collection
+	files                                       *mongo.Collection
 
 	most batches
 
@@ -149,6 +150,7 @@ func newStore(client *mongo.Client, name string, log *slog.Logger) *Store {
 		sockets:       db.Collection("sockets"),
 		nodes:         db.Collection("nodes"),
 		sketches:      db.Collection("sketches"),
+		files:         db.Collection("files"),
 		appending:     make(chan struct{}, 1),
 		seed:          maphash.MakeSeed(),
 	}

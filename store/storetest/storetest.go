@@ -47,6 +47,7 @@ func Run(t *testing.T, e Engine) {
 		{"change", changeStories()},
 		{"cursor", cursorStories()},
 		{"device", deviceStories()},
+		{"file", fileStories()},
 		{"socket", socketStories()},
 		{"sketch", sketchStories()},
 		{"store", storeStories()},
