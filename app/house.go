@@ -103,6 +103,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	cursors := chat.NewCursors(engine, log)
 	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
 	s.messages = chat.NewMessages(engine, engine, now)
+	s.messages.LogTo(log)
 	err = s.extend(embedded, now)
 	if err == nil {
 		err = registry.Start(ctx)

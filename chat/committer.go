@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"hash/maphash"
+	"log/slog"
 	"runtime"
 	"sync"
 	"time"
@@ -14,38 +15,47 @@ const (
 	maxQueuedBytes = 64 << 20
 	maxBatch       = 2048
 	maxBatchBytes  = 8 << 20
-	submitWait     = 5 * time.Second  // how long Submit waits for room in the queue
-	appendWait     = 15 * time.Second // how long the engine may take for one batch
-	lanesAhead     = 4                // batches that may wait for delivery in each lane
+	submitWait     = 5 * time.Second // how long Submit waits for room in the queue
+	lanesAhead     = 4               // batches that may wait for delivery in each lane
 )
 
 // committer is the group commit: whatever is submitted while one batch becomes durable is the next batch. Outcomes
 // leave in lanes, one goroutine each, chosen by conversation, so that a conversation keeps its order while delivery
 // uses every core and the next batch is already on its way to the disk.
 type committer struct {
-	store MessageStore
-	seed  maphash.Seed
-	lanes []chan []Outcome
-	ready chan struct{} // holds one token when there may be work
-	done  chan struct{} // closed when all is delivered
+	store   MessageStore
+	log     *slog.Logger
+	seed    maphash.Seed
+	lanes   []chan []Outcome
+	ready   chan struct{} // holds one token when there may be work
+	closing chan struct{} // closed when nothing more is taken
+	done    chan struct{} // closed when all is delivered
 
+	nonces   nonces
+	watch    *time.Timer   // runs while the engine is asked
+	watched  chan struct{} // holds one token when watch has fired and is through
 	counters commitCounters
 
 	mu     sync.Mutex // guards what follows
 	queue  []Outcome  // Err nil, Message without number
 	bytes  int
 	space  chan struct{} // closed and replaced when the queue shrinks
+	away   bool          // the engine does not answer: nothing is taken
 	closed bool
 }
 
 func newCommitter(store MessageStore) *committer {
 	return &committer{
-		store: store,
-		seed:  maphash.MakeSeed(),
-		lanes: make([]chan []Outcome, runtime.GOMAXPROCS(0)),
-		ready: make(chan struct{}, 1),
-		done:  make(chan struct{}),
-		space: make(chan struct{}),
+		store:   store,
+		log:     slog.New(slog.DiscardHandler),
+		seed:    maphash.MakeSeed(),
+		lanes:   make([]chan []Outcome, runtime.GOMAXPROCS(0)),
+		ready:   make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+		nonces:  nonces{prefix: RandomID(12)},
+		watched: make(chan struct{}, 1),
+		space:   make(chan struct{}),
 	}
 }
 
@@ -62,6 +72,11 @@ func (c *committer) start(doors []Door) {
 			}
 		})
 	}
+	c.watch = time.AfterFunc(answerWait, func() {
+		c.leave(context.DeadlineExceeded)
+		c.watched <- struct{}{}
+	})
+	c.watch.Stop()
 	go func() {
 		c.run()
 		for _, lane := range c.lanes {
@@ -74,7 +89,10 @@ func (c *committer) start(doors []Door) {
 
 func (c *committer) close(ctx context.Context) error {
 	c.mu.Lock()
-	c.closed = true
+	if !c.closed {
+		c.closed = true
+		close(c.closing)
+	}
 	c.mu.Unlock()
 	c.wake()
 	select {
@@ -100,6 +118,10 @@ func (c *committer) submit(ctx context.Context, m Message, origin any) error {
 		if c.closed {
 			c.mu.Unlock()
 			return Errorf(Unavailable, "the server is shutting down")
+		}
+		if c.away {
+			c.mu.Unlock()
+			return errRefused()
 		}
 		if len(c.queue) < maxQueued && c.bytes+size <= maxQueuedBytes {
 			c.queue = append(c.queue, Outcome{Message: m, Origin: origin})
@@ -140,7 +162,6 @@ func (c *committer) run() {
 			continue
 		}
 		c.commit(batch)
-		c.deliver(batch)
 	}
 }
 
@@ -162,35 +183,22 @@ func (c *committer) take() (batch []Outcome, more bool) {
 		batch, c.queue = c.queue[:n:n], append([]Outcome(nil), c.queue[n:]...)
 	}
 	c.bytes -= bytes
-	close(c.space)
-	c.space = make(chan struct{})
+	c.makeSpace()
 	return batch, true
 }
 
-// commit stores a batch and writes its end into it.
-func (c *committer) commit(batch []Outcome) {
-	ctx, cancel := context.WithTimeout(context.Background(), appendWait)
-	defer cancel()
-	messages := make([]Message, len(batch))
-	for i := range batch {
-		messages[i] = batch[i].Message
-	}
-	begun := time.Now()
-	receipts, err := c.store.Append(ctx, messages)
-	c.counters.add(len(batch), time.Since(begun))
-	for i := range batch {
-		if i >= len(receipts) {
-			batch[i].Err = Wrap(Unavailable, "the message may not be stored: send it again with the same ref", err)
-			continue
-		}
-		m, r := &batch[i].Message, receipts[i]
-		m.Conv, m.Seq, m.At, batch[i].Repeat = r.Conv, r.Seq, r.At, r.Repeat
-	}
+// makeSpace wakes those who wait for room. The caller holds c.mu.
+func (c *committer) makeSpace() {
+	close(c.space)
+	c.space = make(chan struct{})
 }
 
 // deliver hands a batch to the lanes of its conversations. It waits while a lane is full: that is the back-pressure
 // from delivery to those who send.
 func (c *committer) deliver(batch []Outcome) {
+	if len(batch) == 0 {
+		return
+	}
 	if len(c.lanes) == 1 || len(batch) == 1 {
 		c.lanes[c.lane(&batch[0])] <- batch
 		return

@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -191,53 +190,13 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	})
 }
 
-// What the engine stored before its error is stored; of the rest nobody knows, and the sender is told to repeat it.
-func TestEngineFails(t *testing.T) {
-	b := &bench{began: make(chan int), finish: make(chan struct{})}
-	heard := newDoor()
-	s := open(t, b, crowd{}, heard)
-	submit(t, s, draft(person(0), person(1), `0`))
-	<-b.began
-	for i := range 10 {
-		if err := s.Submit(t.Context(), draft(person(0), person(1), `1`), i+1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.finish <- struct{}{}
-	<-b.began
-	broken := errors.New("connection reset: 10.0.0.7")
-	b.fail = func([]chat.Message) (int, error) { return 4, broken }
-	b.finish <- struct{}{}
-	for _, o := range heard.wait(11) {
-		i := o.Origin.(int)
-		switch {
-		case i <= 4 && (o.Err != nil || o.Message.Seq != uint64(i+1)):
-			t.Errorf("message %d, which is stored, has outcome %+v", i, o)
-		case i > 4 && (o.Err == nil || o.Err.Code != chat.Unavailable || o.Message.Seq != 0):
-			t.Errorf("message %d, of which nobody knows, has outcome %+v", i, o)
-		case i > 4 && !errors.Is(o.Err, broken):
-			t.Errorf("message %d: the cause is lost: %v", i, o.Err)
-		case i > 4 && slices.Contains([]string{"", broken.Error()}, o.Err.Message):
-			t.Errorf("message %d: the client is told %q", i, o.Err.Message)
-		}
-	}
-	b.fail = nil
-	submit(t, s, draft(person(0), person(1), `"after"`))
-	<-b.began
-	b.finish <- struct{}{}
-	if o := heard.wait(12)[11]; o.Err != nil || o.Message.Seq != 6 {
-		t.Errorf("after the failure: %+v", o)
-	}
-}
-
-// When the engine is slower than the senders they wait, but not for long, and are told when to come back.
+// When delivery is slower than the senders they wait, but not for long, and are told when to come back.
 func TestFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{finish: make(chan struct{})}
-		heard := newDoor()
-		s := chat.NewMessages(b, crowd{}, time.Now)
-		s.Start(heard)
-		// More than can wait: the engine holds the first batch, the queue the rest.
+		slow := &slowDoor{door: newDoor(), finish: make(chan struct{})}
+		s := chat.NewMessages(&bench{}, crowd{}, time.Now)
+		s.Start(slow)
+		// More than can wait: the door holds the first batches, the queue the rest.
 		taken, start := 0, time.Now()
 		var err error
 		for err == nil && taken < 100_000 {
@@ -260,14 +219,14 @@ func TestFullQueue(t *testing.T) {
 		patient := make(chan error)
 		go func() { patient <- s.Submit(t.Context(), draft(person(1), person(2), `1`), taken) }()
 		synctest.Wait()
-		close(b.finish)
+		close(slow.finish)
 		if err := <-patient; err != nil {
 			t.Errorf("room came, and yet: %v", err)
 		}
 		if err := s.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		all := heard.wait(taken + 1)
+		all := slow.wait(taken + 1)
 		if len(all) != taken+1 {
 			t.Errorf("%d outcomes for %d messages", len(all), taken+1)
 		}
@@ -279,21 +238,33 @@ func TestFullQueue(t *testing.T) {
 	})
 }
 
+// slowDoor hears nothing before finish is closed.
+type slowDoor struct {
+	*door
+	finish chan struct{}
+}
+
+func (d *slowDoor) Deliver(batch []chat.Outcome) {
+	<-d.finish
+	d.door.Deliver(batch)
+}
+
 // Bodies count as well as messages: what waits has a bound in bytes.
 func TestQueueOfLargeBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{finish: make(chan struct{})}
-		s := chat.NewMessages(b, crowd{}, time.Now)
-		s.Start()
+		slow := &slowDoor{door: newDoor(), finish: make(chan struct{})}
+		s := chat.NewMessages(&bench{}, crowd{}, time.Now)
+		s.Start(slow)
 		body := make([]byte, chat.MaxBody)
 		taken := 0
 		for s.Submit(t.Context(), chat.Draft{Sender: person(1), To: person(2), Body: body}, nil) == nil {
 			taken++
 		}
+		// 64 MB in the queue, and batches of 8 MB that wait for delivery.
 		if size := taken * len(body); size < 32<<20 || size > 128<<20 {
-			t.Errorf("%d MB were taken while the engine took none", size>>20)
+			t.Errorf("%d MB were taken while none was delivered", size>>20)
 		}
-		close(b.finish)
+		close(slow.finish)
 		if err := s.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}

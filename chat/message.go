@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"time"
 	"unicode/utf8"
 )
@@ -20,6 +21,7 @@ type Message struct {
 	Body   []byte    // JSON; null when State says that it is gone
 	At     time.Time // when the server took it, in whole milliseconds
 	Files  []FileID  // the uploaded files that Body names
+	Nonce  string    // one per submission, for Append alone: engines do not return it. "" for none
 
 	State   State
 	Change  uint64    // the conversation's number of the latest change to this message; 0 while it is as it was sent
@@ -56,7 +58,9 @@ type MessageStore interface {
 	// ignored. The first message of a direct conversation enters it into the lists of both users.
 	//
 	// On an error the receipts are those of the messages that are stored for certain, a prefix of the batch; the
-	// others may be stored or not, and sending them again with the same Ref is safe.
+	// others may be stored or not. Appending them again, the same messages with the same Nonces, finds out: each is
+	// stored once, and its receipt is a Repeat only where another message had its Ref before. Unavailable means that
+	// trying again may help; with another code the engine will not take one of the batch.
 	Append(ctx context.Context, batch []Message) ([]Receipt, error)
 	// Since returns at most limit messages numbered above after, oldest first.
 	Since(ctx context.Context, conv ConvID, after uint64, limit int) ([]Message, error)
@@ -121,6 +125,9 @@ func NewMessages(store MessageStore, accounts AccountStore, now func() time.Time
 	return &Messages{store: store, accounts: accounts, now: now, committer: newCommitter(store)}
 }
 
+// LogTo says where it is told that the engine is away, and that it is back. It is called before Start.
+func (s *Messages) LogTo(log *slog.Logger) { s.committer.log = log }
+
 // Start begins to commit and deliver.
 func (s *Messages) Start(doors ...Door) { s.committer.start(doors) }
 
@@ -128,7 +135,8 @@ func (s *Messages) Start(doors ...Door) { s.committer.start(doors) }
 func (s *Messages) Close(ctx context.Context) error { return s.committer.close(ctx) }
 
 // Submit checks a draft and takes it. After nil, every door hears exactly one Outcome with this origin, as soon as
-// the message is durable or known not to be. Submit waits while the committer's queue is full, but not for long.
+// the message is durable or known not to be. Submit waits while the committer's queue is full, but not for long, and
+// refuses at once while the engine is away.
 //
 // Errors: Invalid, TooLarge, NotFound for an unknown receiver, Unavailable.
 func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
@@ -140,6 +148,11 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	}
 	conv := DirectConv(d.Sender, d.To)
 	if !s.known.has(conv) {
+		if s.committer.isAway() {
+			return errRefused()
+		}
+		ctx, cancel := context.WithTimeout(ctx, answerWait)
+		defer cancel()
 		if _, err := s.accounts.Account(ctx, d.To); err != nil {
 			if CodeOf(err) == NotFound {
 				return Errorf(NotFound, "toUserid: no such user")

@@ -32,7 +32,8 @@ func answerOf(e *socketio.Event) answerTo { return answerTo{event: e.Name, ack: 
 // refuse queues an error: in the ack if one was asked for, else as the event `refused`.
 func (s *session) refuse(to answerTo, err error) (flush bool) {
 	e := chat.AsError(err)
-	if e.Code == chat.Internal || e.Code == chat.Unavailable {
+	// Unavailable without a cause is a refusal while the engine is away: that was logged once, and thousands may follow.
+	if e.Code == chat.Internal || e.Code == chat.Unavailable && e.Cause != nil {
 		s.door.cfg.Log.Error("event failed", "event", to.event, "error", err)
 	} else {
 		s.door.cfg.Log.Debug("event refused", "event", to.event, "error", err)

@@ -19,8 +19,8 @@ import (
 // conversations. To that come one find for each conversation whose last number is not remembered, lastAtOnce at a
 // time; and if some are new, a find for the refs sent to them and an insert that enters them into the lists.
 //
-// Two unique indexes, _id (conversation and number) and key (sender and ref), settle all races, with Append in other
-// processes as well. An insert that hits either stops there; then the numbers and refs of the rest are read, and the
+// Two unique indexes, _id (conversation and number) and key (sender and ref, or nonce), settle all races, with Append in
+// other processes as well, and with what is left of a former try. An insert that hits either stops there; then the numbers and refs of the rest are read, and the
 // rest goes on from those: that is one find for the refs, one per conversation, and the insert again.
 //
 // There is no gap: a number is given only to follow one that a majority has, or one that stands before it in the same
@@ -38,7 +38,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 		Store:  s,
 		rest:   batch,
 		last:   make(map[chat.ConvID]uint64),
-		places: make(map[string]chat.Receipt),
+		places: make(map[string]stored),
 	}
 	for collisions := 0; len(a.rest) > 0; {
 		before := len(a.rest)
@@ -61,10 +61,23 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 // appender is one Append under way.
 type appender struct {
 	*Store
-	receipts []chat.Receipt          // of the messages that are durable
-	rest     []chat.Message          // the messages that follow those
-	last     map[chat.ConvID]uint64  // the last number of each conversation as far as known, own ones included
-	places   map[string]chat.Receipt // by messageKey: where the messages with a ref are
+	receipts []chat.Receipt         // of the messages that are durable
+	rest     []chat.Message         // the messages that follow those
+	last     map[chat.ConvID]uint64 // the last number of each conversation as far as known, own ones included
+	places   map[string]stored      // by messageKey: where messages are that may come again
+}
+
+// stored is where a message is, and the nonce it was submitted with.
+type stored struct {
+	chat.Receipt
+	nonce string
+}
+
+// receiptOf is the receipt of a message that is found in this place: its own of a former try, or a repeat of another.
+func (p stored) receiptOf(m *chat.Message) chat.Receipt {
+	r := p.Receipt
+	r.Repeat = m.Nonce == "" || m.Nonce != p.nonce
+	return r
 }
 
 // advance stores the next messages, at most one insert's worth, and moves them from rest to receipts. On a duplicate it
@@ -90,15 +103,14 @@ func (a *appender) advance(ctx context.Context) error {
 	if stored < len(docs) {
 		durable = at[stored]
 	}
-	for i, r := range receipts {
-		switch key := messageKey(&a.rest[i], ""); {
-		case r.Repeat:
-		case i < durable:
-			a.last[r.Conv] = r.Seq
-			a.numbers.set(r.Conv, r.Seq)
-		default:
-			delete(a.places, key)
+	for _, i := range at {
+		if i >= durable {
+			delete(a.places, messageKey(&a.rest[i], ""))
+			continue
 		}
+		r := receipts[i]
+		a.last[r.Conv] = r.Seq
+		a.numbers.set(r.Conv, r.Seq)
 	}
 	a.receipts = append(a.receipts, receipts[:durable]...)
 	a.rest = a.rest[durable:]
@@ -113,7 +125,7 @@ func (a *appender) plan() (receipts []chat.Receipt, docs []any, at []int) {
 		m := &a.rest[i]
 		key := messageKey(m, "")
 		if place, ok := a.places[key]; ok {
-			receipts = append(receipts, place)
+			receipts = append(receipts, place.receiptOf(m))
 			continue
 		}
 		if len(docs) == a.most.inserts {
@@ -123,9 +135,8 @@ func (a *appender) plan() (receipts []chat.Receipt, docs []any, at []int) {
 		doc := newMessageDoc(m, a.last[m.Conv]+given[m.Conv])
 		r := chat.Receipt{Conv: m.Conv, Seq: uint64(doc.Seq), At: m.At}
 		receipts, docs, at = append(receipts, r), append(docs, doc), append(at, i)
-		if key != "" {
-			r.Repeat = true
-			a.places[key] = r
+		if m.Ref != "" {
+			a.places[key] = stored{r, m.Nonce}
 		}
 	}
 	return receipts, docs, at
@@ -180,7 +191,8 @@ func (a *appender) learn(ctx context.Context) error {
 // without messages harms nobody, a missing one would hide messages. Repeats open nothing, so they are looked for first.
 func (a *appender) open(ctx context.Context, fresh []*chat.Message, empty map[chat.ConvID]bool) error {
 	first := slices.DeleteFunc(fresh, func(m *chat.Message) bool { return !empty[m.Conv] })
-	if err := a.locate(ctx, first); err != nil {
+	withRef := slices.DeleteFunc(slices.Clone(first), func(m *chat.Message) bool { return m.Ref == "" })
+	if err := a.locate(ctx, withRef); err != nil {
 		return err
 	}
 	var convs []chat.ConvID
@@ -217,12 +229,12 @@ func fallOutOfStep(ctx context.Context, collisions int) error {
 	}
 }
 
-// locate looks up which of the messages are stored already, by their refs, and notes their places.
+// locate looks up which of the messages are stored already, by their refs and nonces, and notes their places.
 func (a *appender) locate(ctx context.Context, messages []*chat.Message) error {
 	var keys []string
 	for _, m := range messages {
-		if m.Ref != "" {
-			keys = append(keys, messageKey(m, ""))
+		if key := messageKey(m, ""); key != "" {
+			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
@@ -232,7 +244,7 @@ func (a *appender) locate(ctx context.Context, messages []*chat.Message) error {
 	err := find(ctx, a.messages, bson.D{{Key: "key", Value: bson.D{{Key: "$in", Value: keys}}}}, &docs,
 		options.Find().SetProjection(bson.D{{Key: "body", Value: 0}, {Key: "time", Value: 0}}))
 	for _, d := range docs {
-		a.places[d.Key] = chat.Receipt{Conv: d.Conv, Seq: uint64(d.Seq), At: d.At, Repeat: true}
+		a.places[d.Key] = stored{chat.Receipt{Conv: d.Conv, Seq: uint64(d.Seq), At: d.At}, d.nonce()}
 	}
 	return err
 }

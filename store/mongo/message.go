@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,6 +30,7 @@ type messageDoc struct {
 	To     chat.UserID   `bson:"to,omitempty"`
 	Room   chat.RoomID   `bson:"room,omitempty"`
 	Ref    string        `bson:"ref,omitempty"`
+	Nonce  string        `bson:"nonce,omitempty"` // where Key does not hold it
 	Type   string        `bson:"type,omitempty"`
 	Time   text          `bson:"time,omitempty"`
 	Body   text          `bson:"body"`
@@ -43,9 +45,13 @@ type messageDoc struct {
 
 func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
 	id := messageID(m.Conv, seq)
+	nonce := m.Nonce
+	if m.Ref == "" {
+		nonce = ""
+	}
 	return messageDoc{
 		ID: id, Key: messageKey(m, id), Conv: m.Conv, Seq: int64(seq), Sender: m.Sender, Device: m.Device, To: m.To,
-		Room: m.Room, Ref: m.Ref, Type: m.Type, Time: m.Time, Body: m.Body, At: m.At,
+		Room: m.Room, Ref: m.Ref, Nonce: nonce, Type: m.Type, Time: m.Time, Body: m.Body, At: m.At,
 		Files: m.Files, State: m.State, Change: int64(m.Change), Changed: m.Changed,
 	}
 }
@@ -60,13 +66,28 @@ func (d *messageDoc) message() chat.Message {
 
 func messageID(conv chat.ConvID, seq uint64) string { return fmt.Sprintf("%s/%020d", conv, seq) }
 
-// messageKey is what the unique index stands on: "sender/ref", or without a ref the message's own id, which no other
-// message has. A partial index would do without the latter, but FerretDB has none.
+const noncePrefix = "n/"
+
+// nonce is the nonce with which the message was submitted; "" for none.
+func (d *messageDoc) nonce() string {
+	if nonce, ok := strings.CutPrefix(d.Key, noncePrefix); ok {
+		return nonce
+	}
+	return d.Nonce
+}
+
+// messageKey is what the unique index stands on: "sender/ref", or without a ref "n/nonce", which is no sender's, or
+// without either the message's own id, which no other message has. A partial index would do without the latter, but
+// FerretDB has none.
 func messageKey(m *chat.Message, id string) string {
-	if m.Ref == "" {
+	switch {
+	case m.Ref != "":
+		return string(m.Sender) + "/" + m.Ref
+	case m.Nonce != "":
+		return noncePrefix + m.Nonce
+	default:
 		return id
 	}
-	return string(m.Sender) + "/" + m.Ref
 }
 
 // conversationDoc is a document of conversations, the lists of who talks with whom; its _id is "user/conv".

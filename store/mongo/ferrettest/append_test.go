@@ -109,6 +109,52 @@ func TestAnAnswerIsLost(t *testing.T) {
 	wantRefs(t, s, conv, refs)
 }
 
+// A batch in doubt is appended again with its nonces. What the first try stored is not stored twice, with a ref or
+// without, and its receipts are those of new messages: only a ref that was there before is a repeat.
+func TestABatchInDoubtIsAppendedAgain(t *testing.T) {
+	p := newProxy(t)
+	s := opened(t, p.uri)
+	ann, bob := newUser(), newUser()
+	conv := chat.DirectConv(ann, bob)
+	_, err := s.Append(t.Context(), texts(ann, bob, "old", 1))
+	noError(t, err)
+
+	refs := []string{"new", "", "old0", "new", "", ""}
+	batch := make([]chat.Message, len(refs))
+	for i, ref := range refs {
+		batch[i] = text(ann, bob, ref)
+		batch[i].Nonce = fmt.Sprint("nonce ", i)
+	}
+	want := []chat.Receipt{{Seq: 2}, {Seq: 3}, {Seq: 1, Repeat: true}, {Seq: 2, Repeat: true}, {Seq: 4}, {Seq: 5}}
+	for tries, lost := 0, []int{0, 1, -1}; tries < len(lost); tries++ {
+		if lost[tries] >= 0 {
+			p.loseAnswer("insert", lost[tries])
+		}
+		receipts, err := s.Append(t.Context(), batch)
+		if lost[tries] >= 0 {
+			if chat.CodeOf(err) != chat.Unavailable || len(receipts) > 0 {
+				t.Fatalf("try %d: %d receipts, error %v", tries, len(receipts), err)
+			}
+			continue
+		}
+		noError(t, err)
+		for i, r := range receipts {
+			want[i].Conv, want[i].At = conv, noon()
+			if r != want[i] {
+				t.Errorf("receipt %d is %+v, want %+v", i, r, want[i])
+			}
+		}
+	}
+	wantRefs(t, s, conv, []string{"old0", "new", "", "", ""})
+	page, err := s.Since(t.Context(), conv, 0, 10)
+	noError(t, err)
+	for _, m := range page {
+		if m.Nonce != "" {
+			t.Errorf("number %d shows its nonce", m.Seq)
+		}
+	}
+}
+
 func TestTheAnswerOfTheListsIsLost(t *testing.T) {
 	p := newProxy(t)
 	s := opened(t, p.uri)
