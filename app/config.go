@@ -32,6 +32,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Trust          bool
 	Admins         []string // user ids and usernames
+	OneDevice      bool
 	RateLimits     bool
 	BcryptCost     int
 	LogLevel       slog.Level
@@ -125,6 +126,10 @@ func settings() []setting {
 		{"ADMIN_USERS", "", "administrators, who may watch /admin, by user id or username, as ann,…; they have accounts already", func(c *Config, v string) error {
 			c.Admins = list(v)
 			return nil
+		}},
+		{"DEVICES", "many", "that a user may be logged in at: many, or one, where a login ends the others", func(c *Config, v string) error {
+			c.OneDevice = v == "one"
+			return oneOf(v, "many", "one")
 		}},
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"

@@ -114,8 +114,10 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
-		Devices: &chat.Devices{Store: engine, Cursors: cursors, Now: now},
-		Trust:   cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
+		Devices: &chat.Devices{
+			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
+		},
+		Trust: cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
 		Transport: cfg.Transport,
 	}
 	door.Handshakes, door.Connections = connectionLimits(cfg, now)

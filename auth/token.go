@@ -26,7 +26,7 @@ type Tokens struct {
 	parser *jwt.Parser
 }
 
-// claims are the Node server's name, _id, iat and exp, and with them jti, which names the device, and the stamp.
+// claims are the Node server's name, _id, iat and exp, and with them jti, which names the token, and the stamp.
 type claims struct {
 	Name  string      `json:"name"`
 	User  chat.UserID `json:"_id"`
@@ -92,7 +92,9 @@ func (t *Tokens) Parse(token string) (chat.Claims, error) {
 		// Another secret signed it: the Node server, or this server before its secret changed.
 		return chat.Claims{}, refused("not one of this server", err)
 	}
-	return chat.Claims{User: c.User, Name: c.Name, Device: chat.DeviceID(c.ID), Stamp: c.Stamp}, nil
+	return chat.Claims{
+		User: c.User, Name: c.Name, Stamp: c.Stamp, Token: chat.Token{ID: chat.TokenID(c.ID), Until: c.ExpiresAt.Time},
+	}, nil
 }
 
 func refused(why string, cause error) error {

@@ -66,12 +66,12 @@ func TestTokenSaysWhoseItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.User != ann.ID || c.Name != ann.Username || c.Device == "" || !tokens.Fits(c, ann) {
+	if c.User != ann.ID || c.Name != ann.Username || c.Token.ID == "" || !c.Token.Until.Equal(noon.Add(30*24*time.Hour)) || !tokens.Fits(c, ann) {
 		t.Fatalf("got %+v", c)
 	}
 	second, err := tokens.Parse(issue(t, tokens, ann))
-	if err != nil || second.Device == c.Device {
-		t.Fatalf("two tokens name one device: %+v, %v", second, err)
+	if err != nil || second.Token.ID == c.Token.ID {
+		t.Fatalf("two tokens have one name: %+v, %v", second, err)
 	}
 	if len(token) > maxToken/8 {
 		t.Errorf("%d bytes: near the bound that Parse sets", len(token))

@@ -19,6 +19,7 @@ type Account struct {
 	Password string // bcrypt, or the Node server's double MD5 until the next login
 	Picture  string // the file's name; an absolute URL where the Node server wrote it; "" for none
 	Created  time.Time
+	Revoked  []Token // ended before their time; see Token for one without ID
 }
 
 // AccountStore keeps accounts.
@@ -37,6 +38,9 @@ type AccountStore interface {
 	SetPassword(ctx context.Context, id UserID, old, new string) error
 	// SetPicture replaces the picture and returns the former one; NotFound without such an account.
 	SetPicture(ctx context.Context, id UserID, name string) (former string, err error)
+	// RevokeTokens adds to the account's revoked tokens, in no order, and then takes others out; others that are added
+	// at the same moment stay. What is there already, or is not there, is no error. NotFound without such an account.
+	RevokeTokens(ctx context.Context, id UserID, add, remove []Token) error
 }
 
 // Passwords proves that someone knows a password.
@@ -50,10 +54,10 @@ type Passwords interface {
 
 // Claims are what a token says of its bearer.
 type Claims struct {
-	User   UserID
-	Name   string
-	Device DeviceID // one per token: the device it was issued to
-	Stamp  string   // fits one stored password alone
+	User  UserID
+	Name  string
+	Token Token  // its id names the device that gives itself no name
+	Stamp string // fits one stored password alone
 }
 
 // Tokens issues and checks proofs of who someone is.
@@ -244,14 +248,14 @@ func (s *Accounts) ChangePassword(ctx context.Context, id UserID, old, new strin
 
 // Authenticate tells whose token this is.
 //
-// Errors: Unauthenticated when it is malformed, too old, of a changed password or of nobody.
+// Errors: Unauthenticated when it is malformed, too old, revoked, of a changed password or of nobody.
 func (s *Accounts) Authenticate(ctx context.Context, token string) (Account, Claims, error) {
 	c, err := s.Tokens.Parse(token)
 	if err != nil {
 		return Account{}, Claims{}, err
 	}
 	a, err := s.Store.Account(ctx, c.User)
-	if CodeOf(err) == NotFound || err == nil && !s.Tokens.Fits(c, a) {
+	if CodeOf(err) == NotFound || err == nil && (a.revoked(c.Token) || !s.Tokens.Fits(c, a)) {
 		return Account{}, Claims{}, Errorf(Unauthenticated, "the token is no longer good: log in again")
 	}
 	return a, c, err

@@ -12,16 +12,31 @@ type Device struct {
 	ID      DeviceID
 	Address string // where it was seen last
 	Seen    time.Time
+	Tokens  []Token // with which it logged in, see KeptTokens
 }
 
 // DeviceStore keeps devices.
 type DeviceStore interface {
-	// PutDevice stores the device or moves its address and time; created is true the first time.
+	// PutDevice stores the device, or moves its address and time and adds its tokens to those it has; created is true the
+	// first time. Of the tokens it keeps what KeptTokens says of them at the time that the device was seen.
 	PutDevice(ctx context.Context, d Device) (created bool, err error)
 	// Devices lists a user's devices, in no order.
 	Devices(ctx context.Context, user UserID) ([]Device, error)
 	// DeleteDevice forgets a device and its cursors. A missing one is no error.
 	DeleteDevice(ctx context.Context, user UserID, device DeviceID) error
+	// See moves the time at which each user was seen last, and the address and time of those of the devices that are
+	// there; forward alone. A crash may undo the moves of the last second.
+	See(ctx context.Context, sightings []Sighting) error
+	// LastSeen returns when See last had each of the users, the zero time for never.
+	LastSeen(ctx context.Context, users []UserID) ([]time.Time, error)
+}
+
+// Sighting says that a user was there, at a device. Times are kept to the millisecond.
+type Sighting struct {
+	User    UserID
+	Device  DeviceID
+	Address string
+	At      time.Time
 }
 
 // MaxDevices bounds a user's devices. A client without a device name brings a new one with every token, so the one
@@ -32,18 +47,23 @@ const maxDevice = 64 // characters of a device's name
 
 // Devices are the rules of devices.
 type Devices struct {
-	Store   DeviceStore
-	Cursors *Cursors
-	Now     func() time.Time
+	Store    DeviceStore
+	Accounts AccountStore
+	Sockets  SocketStore
+	Cursors  *Cursors
+	Now      func() time.Time
+	One      bool // one device of a user at a time: see Evict
 }
 
-// Login notes that a device came, and returns the cursors from which it goes on: its own, or for a new device
-// those of the user, so that it gets what none of her devices has.
-func (s *Devices) Login(ctx context.Context, user UserID, device DeviceID, address string) (map[ConvID]uint64, error) {
+// Login notes that a device came, with its user, id, address and token, and returns the cursors from which it goes on:
+// its own, or for a new device those of the user, so that it gets what none of her devices has.
+func (s *Devices) Login(ctx context.Context, d Device) (map[ConvID]uint64, error) {
+	user, device := d.User, d.ID
 	if err := checkText("device", string(device), maxDevice); err != nil {
 		return nil, err
 	}
-	created, err := s.Store.PutDevice(ctx, Device{User: user, ID: device, Address: address, Seen: s.Now()})
+	d.Seen = s.Now()
+	created, err := s.Store.PutDevice(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -72,5 +92,86 @@ func (s *Devices) forgetOldest(ctx context.Context, user UserID) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// DeviceState is a device as its user sees it.
+type DeviceState struct {
+	Device
+	Online bool // it has a socket, on whichever node
+}
+
+// List returns a user's devices, the one seen last first.
+func (s *Devices) List(ctx context.Context, user UserID) ([]DeviceState, error) {
+	all, err := s.Store.Devices(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	sockets, err := s.Sockets.Sockets(ctx, []UserID{user}, s.Now())
+	if err != nil {
+		return nil, err
+	}
+	online := make(map[DeviceID]bool, len(sockets))
+	for _, socket := range sockets {
+		online[socket.Device] = true
+	}
+	states := make([]DeviceState, len(all))
+	for i, d := range all {
+		states[i] = DeviceState{Device: d, Online: online[d.ID]}
+	}
+	slices.SortFunc(states, func(a, b DeviceState) int { return b.Seen.Compare(a.Seen) })
+	return states, nil
+}
+
+// Eviction says whose sockets are to end: those of the devices, and those that came with the tokens, which are dead.
+type Eviction struct {
+	User    UserID
+	Devices []DeviceID
+	Tokens  []Token
+	Reason  string // for whoever sits at them
+}
+
+// Kick ends a device: first its tokens, for good; then end is called, to close its sockets; then it leaves the list.
+//
+// Errors: NotFound for a device that the user does not have.
+func (s *Devices) Kick(ctx context.Context, user UserID, device DeviceID, end func(Eviction)) error {
+	all, err := s.Store.Devices(ctx, user)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(d Device) bool { return d.ID == device })
+	if i < 0 {
+		return Errorf(NotFound, "device: not one of yours")
+	}
+	if err := revoke(ctx, s.Accounts, user, all[i].Tokens, s.Now()); err != nil {
+		return err
+	}
+	end(Eviction{User: user, Devices: []DeviceID{device}, Tokens: all[i].Tokens, Reason: "this device was signed out by another of yours"})
+	return s.Store.DeleteDevice(ctx, user, device)
+}
+
+// Evict ends, as Kick does, every device of a user but the one that has just logged in with a token, when there may be
+// one at a time. The token lives, whoever else came with it, and the others stay in the list: one that comes back later
+// goes on from where it was.
+func (s *Devices) Evict(ctx context.Context, user UserID, but DeviceID, with TokenID, end func(Eviction)) error {
+	all, err := s.Store.Devices(ctx, user)
+	if err != nil {
+		return err
+	}
+	e := Eviction{User: user, Reason: "logged in on another device"}
+	for _, d := range all {
+		if d.ID != but {
+			e.Devices = append(e.Devices, d.ID)
+			e.Tokens = append(e.Tokens, d.Tokens...)
+		}
+	}
+	e.Tokens = slices.DeleteFunc(e.Tokens, func(t Token) bool { return t.ID == with })
+	if len(e.Devices) == 0 {
+		return nil
+	}
+	if err := revoke(ctx, s.Accounts, user, e.Tokens, s.Now()); err != nil {
+		return err
+	}
+	end(e)
 	return nil
 }

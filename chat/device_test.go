@@ -12,7 +12,7 @@ import (
 
 func login(t *testing.T, s *chat.Devices, user chat.UserID, device chat.DeviceID, want seqs) {
 	t.Helper()
-	got, err := s.Login(t.Context(), user, device, "192.0.2.1")
+	got, err := s.Login(t.Context(), chat.Device{User: user, ID: device, Address: "192.0.2.1"})
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("%s goes on from %v, error %v, want %v", device, got, err, want)
 	}
@@ -41,7 +41,7 @@ func TestDevicesGoOnWhereTheyWere(t *testing.T) {
 	}
 
 	now.pass(time.Hour)
-	if _, err := s.Login(t.Context(), ann, "phone", "203.0.113.7"); err != nil {
+	if _, err := s.Login(t.Context(), chat.Device{User: ann, ID: "phone", Address: "203.0.113.7"}); err != nil {
 		t.Fatal(err)
 	}
 	devices, err := engine.Devices(t.Context(), ann)
@@ -98,8 +98,142 @@ func TestDeviceNamesAreChecked(t *testing.T) {
 	s := &chat.Devices{Store: engine, Cursors: chat.NewCursors(engine, quiet()), Now: noon}
 	// "" above all: it stands for any device of a user.
 	for _, name := range []string{"", " ", "a\x00", "a\n", "\xff", strings.Repeat("x", 65)} {
-		_, err := s.Login(t.Context(), person(1), chat.DeviceID(name), "192.0.2.1")
+		_, err := s.Login(t.Context(), chat.Device{User: person(1), ID: chat.DeviceID(name)})
 		wantCode(t, fmt.Sprintf("device %q", name), err, chat.Invalid)
 	}
 	login(t, s, person(1), chat.DeviceID(strings.Repeat("机", 64)), seqs{})
+}
+
+// newDevices makes the rules over an engine, with accounts for these people.
+func newDevices(t *testing.T, names ...string) (*chat.Devices, *clock, []chat.UserID) {
+	t.Helper()
+	engine, now := newEngine(t), &clock{now: noon()}
+	s := &chat.Devices{Store: engine, Accounts: engine, Sockets: engine, Cursors: chat.NewCursors(engine, quiet()), Now: now.Now}
+	return s, now, settle(t, engine, names...)
+}
+
+// come logs a device in with a token that ends in so many days.
+func come(t *testing.T, s *chat.Devices, user chat.UserID, device chat.DeviceID, token chat.TokenID, days int) chat.Token {
+	t.Helper()
+	with := chat.Token{ID: token, Until: noon().AddDate(0, 0, days)}
+	if _, err := s.Login(t.Context(), chat.Device{User: user, ID: device, Address: "192.0.2.1", Tokens: []chat.Token{with}}); err != nil {
+		t.Fatal(err)
+	}
+	return with
+}
+
+// revoked tells which of tokens an account carries as revoked, and how many revocations there are in all.
+func revoked(t *testing.T, s *chat.Devices, user chat.UserID) map[chat.TokenID]bool {
+	t.Helper()
+	a, err := s.Accounts.Account(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := make(map[chat.TokenID]bool)
+	for _, r := range a.Revoked {
+		ids[r.ID] = true
+	}
+	return ids
+}
+
+// evictions notes what is to be closed.
+func evictions(into *[]chat.Eviction) func(chat.Eviction) {
+	return func(e chat.Eviction) { *into = append(*into, e) }
+}
+
+// Ann kicks the phone that she lost. All tokens it came with die, the laptop's does not, and Bob's phone stays his.
+func TestKickedDeviceAndItsTokensAreGone(t *testing.T) {
+	s, now, people := newDevices(t, "ann", "bob")
+	ann, bob := people[0], people[1]
+	come(t, s, ann, "phone", "first", 1)
+	come(t, s, ann, "phone", "second", 20)
+	come(t, s, ann, "laptop", "third", 20)
+	come(t, s, bob, "phone", "bobs", 20)
+	now.pass(25 * time.Hour) // the first has ended by itself
+	come(t, s, ann, "phone", "fourth", 30)
+
+	var ended []chat.Eviction
+	for _, nobodys := range []chat.DeviceID{"", "tablet", "phone\x00"} {
+		wantCode(t, "kicking "+string(nobodys), s.Kick(t.Context(), ann, nobodys, evictions(&ended)), chat.NotFound)
+	}
+	if len(ended) != 0 {
+		t.Fatalf("ended %+v", ended)
+	}
+	if err := s.Kick(t.Context(), ann, "phone", func(e chat.Eviction) {
+		evictions(&ended)(e)
+		if got := revoked(t, s, ann); len(got) != 2 || !got["second"] || !got["fourth"] {
+			t.Errorf("when sockets are closed, revoked are %v", got)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(ended) != 1 || ended[0].User != ann || len(ended[0].Devices) != 1 || ended[0].Devices[0] != "phone" || ended[0].Reason == "" {
+		t.Errorf("ended %+v", ended)
+	}
+	left, err := s.List(t.Context(), ann)
+	if err != nil || len(left) != 1 || left[0].ID != "laptop" {
+		t.Errorf("left are %+v, %v", left, err)
+	}
+	wantCode(t, "again", s.Kick(t.Context(), ann, "phone", evictions(&ended)), chat.NotFound)
+	if got := revoked(t, s, bob); len(got) != 0 {
+		t.Errorf("Bob's tokens %v died too", got)
+	}
+}
+
+func TestDevicesAreListedNewestFirst(t *testing.T) {
+	s, now, people := newDevices(t, "ann")
+	ann := people[0]
+	for _, device := range []chat.DeviceID{"phone", "laptop", "tablet"} {
+		now.pass(time.Minute)
+		come(t, s, ann, device, chat.TokenID("of "+device), 1)
+	}
+	now.pass(time.Minute)
+	come(t, s, ann, "phone", "of phone", 1)
+	if err := s.Sockets.Beat(t.Context(), "east", now.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for i, device := range []chat.DeviceID{"laptop", "laptop", "forgotten"} {
+		if err := s.Sockets.PutSocket(t.Context(), chat.Socket{ID: chat.SocketID(fmt.Sprint(i)), User: ann, Device: device, Node: "east"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := s.List(t.Context(), ann)
+	if err != nil || len(list) != 3 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for i, want := range []struct {
+		id     chat.DeviceID
+		seen   time.Time
+		online bool
+	}{{"phone", now.Now(), false}, {"tablet", now.Now().Add(-time.Minute), false}, {"laptop", now.Now().Add(-2 * time.Minute), true}} {
+		if got := list[i]; got.ID != want.id || !got.Seen.Equal(want.seen) || got.Online != want.online || got.Address != "192.0.2.1" {
+			t.Errorf("at place %d: %+v, want %+v", i, got, want)
+		}
+	}
+}
+
+// Where there may be one device, the laptop's login ends the phone and the tablet. They stay in the list, and the token
+// that the laptop came with lives, although the tablet had it too.
+func TestOneDeviceEvictsTheOthers(t *testing.T) {
+	s, _, people := newDevices(t, "ann")
+	ann := people[0]
+	come(t, s, ann, "phone", "one", 10)
+	come(t, s, ann, "tablet", "shared", 10)
+	come(t, s, ann, "laptop", "shared", 10)
+	var ended []chat.Eviction
+	for range 2 { // the second time there is nothing left to revoke
+		ended = nil
+		if err := s.Evict(t.Context(), ann, "laptop", "shared", evictions(&ended)); err != nil {
+			t.Fatal(err)
+		}
+		if len(ended) != 1 || len(ended[0].Devices) != 2 || len(ended[0].Tokens) != 1 || ended[0].Tokens[0].ID != "one" {
+			t.Errorf("ended %+v", ended)
+		}
+		if got := revoked(t, s, ann); len(got) != 1 || !got["one"] {
+			t.Errorf("revoked are %v", got)
+		}
+	}
+	if list, err := s.List(t.Context(), ann); err != nil || len(list) != 3 {
+		t.Errorf("%+v, %v", list, err)
+	}
 }

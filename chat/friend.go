@@ -11,6 +11,8 @@ type FriendStore interface {
 	AddFriend(ctx context.Context, owner, friend UserID, at time.Time) (added bool, err error)
 	// Friends lists the friends of owner, first added first.
 	Friends(ctx context.Context, owner UserID) ([]UserID, error)
+	// Befriended tells, for each owner, whether she counts friend as a friend.
+	Befriended(ctx context.Context, owners []UserID, friend UserID) ([]bool, error)
 }
 
 // Friends are the rules of friendship.

@@ -19,6 +19,9 @@ type RoomID string
 // DeviceID names one device of one user: what the client called it, or else the id of the token it came with.
 type DeviceID string
 
+// TokenID names a token: its jti (RFC 7519, section 4.1.7).
+type TokenID string
+
 // SocketID names one Socket.IO connection to one namespace.
 type SocketID string
 

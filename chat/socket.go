@@ -22,8 +22,8 @@ type SocketStore interface {
 	PutSocket(ctx context.Context, s Socket) error
 	// DeleteSocket removes an entry. A missing one is no error.
 	DeleteSocket(ctx context.Context, user UserID, id SocketID) error
-	// Sockets lists a user's sockets on nodes that are alive at now, in no order.
-	Sockets(ctx context.Context, user UserID, now time.Time) ([]Socket, error)
+	// Sockets lists the sockets of some users on nodes that are alive at now, in no order.
+	Sockets(ctx context.Context, users []UserID, now time.Time) ([]Socket, error)
 	// Beat says that a node is alive until the given time.
 	Beat(ctx context.Context, node NodeID, until time.Time) error
 	// SweepSockets removes the nodes that are dead at now and their entries, and says how many entries those were.

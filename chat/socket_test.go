@@ -14,7 +14,7 @@ import (
 
 func wantReachable(t *testing.T, s chat.SocketStore, user chat.UserID, want ...chat.SocketID) {
 	t.Helper()
-	sockets, err := s.Sockets(t.Context(), user, time.Now())
+	sockets, err := s.Sockets(t.Context(), []chat.UserID{user}, time.Now())
 	var got []chat.SocketID
 	for _, socket := range sockets {
 		got = append(got, socket.ID)
@@ -50,7 +50,7 @@ func TestNodesComeAndGo(t *testing.T) {
 			}
 		}
 		wantReachable(t, engine, ann, "at east", "at south", "at west")
-		sockets, err := engine.Sockets(t.Context(), ann, time.Now())
+		sockets, err := engine.Sockets(t.Context(), []chat.UserID{ann}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -269,7 +269,7 @@ func (s *stormHouse) count(t *testing.T) census {
 		Goroutines: runtime.NumGoroutine(),
 	}
 	for _, user := range s.users {
-		sockets, err := s.store.Sockets(t.Context(), user.ID, time.Now())
+		sockets, err := s.store.Sockets(t.Context(), []chat.UserID{user.ID}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ const (
 // eventTable joins the tables that stand at the head of each noun's file.
 func eventTable() map[string]event {
 	all := make(map[string]event)
-	for _, table := range []map[string]event{loginEvents(), messageEvents()} {
+	for _, table := range []map[string]event{loginEvents(), messageEvents(), deviceEvents()} {
 		for name, e := range table {
 			all[name] = e
 		}
@@ -88,20 +88,27 @@ func (s *session) pace(e *socketio.Event) error {
 // struct, goes out as ack with ok:true in front.
 func rule[Request, Reply any](do func(ctx context.Context, s *session, r Request) (Reply, error)) func(*session, *socketio.Event) {
 	return func(s *session, e *socketio.Event) {
-		var request Request
-		if len(e.Args) != 1 || e.Args[0][0] != '{' || json.Unmarshal(e.Args[0], &request) != nil {
-			s.refuse(answerOf(e), chat.Errorf(chat.Invalid, "the argument is not an object with the fields of this event"))
-			return
-		}
 		ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 		defer cancel()
-		reply, err := do(ctx, s, request)
+		var reply Reply
+		request, err := readRequest[Request](e)
+		if err == nil {
+			reply, err = do(ctx, s, request)
+		}
 		if err != nil {
 			s.refuse(answerOf(e), err)
 			return
 		}
 		s.answer(answerOf(e), reply)
 	}
+}
+
+// readRequest decodes the one argument of an event.
+func readRequest[Request any](e *socketio.Event) (r Request, err error) {
+	if len(e.Args) != 1 || e.Args[0][0] != '{' || json.Unmarshal(e.Args[0], &r) != nil {
+		return r, chat.Errorf(chat.Invalid, "the argument is not an object with the fields of this event")
+	}
+	return r, nil
 }
 
 // answer queues an ack with a struct's fields, if one was asked for.

@@ -72,7 +72,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	cfg := realtime.Config{
 		Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
-		Devices:  &chat.Devices{Store: h.engine, Cursors: cursors, Now: time.Now},
+		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: time.Now},
 		Now:      time.Now, Log: log,
 	}
 	for _, f := range change {

@@ -17,6 +17,8 @@ type hub struct {
 type hubShard struct {
 	mu    sync.RWMutex
 	users map[chat.UserID][]*session // a slice is never changed, only replaced: readers walk it without the lock
+
+	evicting sync.Mutex // one login at a time evicts the user's other devices; taken before everything else
 }
 
 func newHub() hub { return hub{seed: maphash.MakeSeed()} }

@@ -44,15 +44,19 @@ func (d *Server) Connect(socket *socketio.Socket, auth []byte) (socketio.Handler
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 	defer cancel()
-	user, device, err := d.authenticate(ctx, h.token)
+	who, err := d.authenticate(ctx, h.token)
 	if err != nil {
 		return nil, refusal(err)
 	}
-	s.user = user
+	s.user, s.token = who.user, who.token
 	if s.device == "" {
-		s.device = device
+		s.device = who.device
 	}
-	d.hub.add(user, s)
+	d.hub.add(s.user, s)
+	if err := d.still(ctx, who); err != nil {
+		d.hub.remove(s.user, s)
+		return nil, refusal(err)
+	}
 	return s, nil
 }
 
@@ -62,14 +66,34 @@ func refusal(err error) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: f.Message, Data: f}
 }
 
+// identity is whose socket it is, at which device, and what proves it.
+type identity struct {
+	user   chat.UserID
+	device chat.DeviceID
+	token  chat.Token // zero when a bare id was believed
+	proof  string     // the token's text, when this request brought it
+	ended  uint64     // Server.ended before it was checked
+}
+
 // authenticate accepts a token with or without the scheme that HTTP puts before it.
-func (d *Server) authenticate(ctx context.Context, token string) (chat.UserID, chat.DeviceID, error) {
+func (d *Server) authenticate(ctx context.Context, token string) (identity, error) {
 	const scheme = "Bearer "
 	if len(token) > len(scheme) && token[:len(scheme)] == scheme {
 		token = token[len(scheme):]
 	}
+	ended := d.ended.Load()
 	account, claims, err := d.cfg.Accounts.Authenticate(ctx, token)
-	return account.ID, claims.Device, err
+	return identity{account.ID, chat.DeviceID(claims.Token.ID), claims.Token, token, ended}, err
+}
+
+// still tells whether a proof is as good as it was, once its socket is in the hub. One that died in between did so
+// before its socket could be found and ended. It is checked again only if some token died meanwhile.
+func (d *Server) still(ctx context.Context, who identity) error {
+	if who.proof == "" || d.ended.Load() == who.ended {
+		return nil
+	}
+	_, _, err := d.cfg.Accounts.Authenticate(ctx, who.proof)
+	return err
 }
 
 // loginRequest is the argument of `login`: a bare user id, or an object, or nothing when the handshake said it all.
@@ -110,7 +134,7 @@ func (s *session) login(e *socketio.Event) {
 		s.refuse(to, err)
 		return
 	}
-	user, device, err := s.identify(ctx, request)
+	who, err := s.identify(ctx, request)
 	if err != nil {
 		switch chat.CodeOf(err) {
 		case chat.Unauthenticated, chat.Forbidden:
@@ -122,43 +146,47 @@ func (s *session) login(e *socketio.Event) {
 		s.refuse(to, err)
 		return
 	}
-	if err := s.start(ctx, to, user, device); err != nil {
+	if err := s.start(ctx, to, who); err != nil {
 		s.refuse(to, err)
 	}
 }
 
 // identify tells whose socket this is.
-func (s *session) identify(ctx context.Context, r loginRequest) (user chat.UserID, device chat.DeviceID, err error) {
+func (s *session) identify(ctx context.Context, r loginRequest) (who identity, err error) {
 	s.mu.Lock()
-	user, device = s.user, s.device
+	former := identity{user: s.user, device: s.device, token: s.token}
 	s.mu.Unlock()
 	switch {
 	case r.Token != "":
-		var issued chat.DeviceID
-		former := user
-		if user, issued, err = s.door.authenticate(ctx, r.Token); err != nil {
-			return "", "", err
+		if who, err = s.door.authenticate(ctx, r.Token); err != nil {
+			return who, err
 		}
-		if device == "" || former != "" && former != user {
-			device = issued
+		if former.device != "" && (former.user == "" || former.user == who.user) {
+			who.device = former.device
 		}
 	case s.door.cfg.Trust && r.UserID != "":
-		if user, err = s.trust(ctx, chat.UserID(r.UserID)); err != nil {
-			return "", "", err
+		who = former
+		if who.user, err = s.trust(ctx, chat.UserID(r.UserID)); err != nil {
+			return who, err
 		}
-	case user == "":
-		return "", "", chat.Errorf(chat.Unauthenticated, howToLogIn)
+		if who.user != former.user {
+			who.token = chat.Token{}
+		}
+	case former.user == "":
+		return who, chat.Errorf(chat.Unauthenticated, howToLogIn)
+	default:
+		who = former
 	}
-	if r.UserID != "" && chat.UserID(r.UserID) != user {
-		return "", "", chat.Errorf(chat.Forbidden, "userid: not the token's user")
+	if r.UserID != "" && chat.UserID(r.UserID) != who.user {
+		return who, chat.Errorf(chat.Forbidden, "userid: not the token's user")
 	}
 	if r.Device != "" {
-		device = chat.DeviceID(r.Device)
+		who.device = chat.DeviceID(r.Device)
 	}
-	if device == "" {
-		device = unnamedDevice
+	if who.device == "" {
+		who.device = unnamedDevice
 	}
-	return user, device, nil
+	return who, nil
 }
 
 // trust believes a bare user id, if there is such a user.
@@ -172,19 +200,35 @@ func (s *session) trust(ctx context.Context, id chat.UserID) (chat.UserID, error
 
 // start makes the session that of a device, and sends what the device has not got. A second login of the same device
 // is answered and changes nothing.
-func (s *session) start(ctx context.Context, to answerTo, user chat.UserID, device chat.DeviceID) error {
+func (s *session) start(ctx context.Context, to answerTo, who identity) error {
+	user, device := who.user, who.device
 	reply := loginReply{Message: "登录成功", ID: s.socket.ID(), UserID: user, Device: device}
 	s.mu.Lock()
 	formerUser, wasIn := s.user, s.phase != idle
-	same := wasIn && s.user == user && s.device == device
+	sameDevice := wasIn && s.user == user && s.device == device
+	sameToken := s.token.ID == who.token.ID
 	s.mu.Unlock()
-	if same {
+	if sameDevice && sameToken {
 		s.emit("login", reply)
 		s.answer(to, reply)
 		return nil
 	}
-	cursors, err := s.door.cfg.Devices.Login(ctx, user, device, s.socket.Handshake().(*handshake).address)
+	login := chat.Device{User: user, ID: device, Address: s.socket.Handshake().(*handshake).address}
+	if who.token.ID != "" {
+		login.Tokens = []chat.Token{who.token}
+	}
+	cursors, err := s.door.cfg.Devices.Login(ctx, login)
 	if err != nil {
+		return err
+	}
+	if sameDevice { // with a fresh token
+		s.mu.Lock()
+		s.token = who.token
+		s.mu.Unlock()
+		if err = s.door.still(ctx, who); err == nil {
+			s.emit("login", reply)
+			s.answer(to, reply)
+		}
 		return err
 	}
 	if wasIn || formerUser != user {
@@ -200,13 +244,21 @@ func (s *session) start(ctx context.Context, to answerTo, user chat.UserID, devi
 		s.door.leave(s, user, true)
 		return nil
 	}
-	s.user, s.device, s.phase, s.loggedIn = user, device, replaying, s.door.cfg.Now()
+	s.user, s.device, s.token, s.phase, s.loggedIn = user, device, who.token, replaying, s.door.cfg.Now()
 	s.generation++
 	s.forget()
 	s.mu.Unlock()
 
 	// From here on nothing that is committed passes unnoticed. What was committed before is in the engine.
-	behind, err := s.door.cfg.Messages.Behind(ctx, user, cursors)
+	if err := s.door.still(ctx, who); err != nil {
+		s.refuse(to, err)
+		s.kick("the token is no longer good: log in again")
+		return nil
+	}
+	var behind map[chat.ConvID]uint64
+	if err = s.evictOthers(ctx); err == nil {
+		behind, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
+	}
 	if err != nil {
 		s.mu.Lock()
 		s.phase = idle

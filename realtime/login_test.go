@@ -27,13 +27,13 @@ func TestLoginIsAnsweredTwice(t *testing.T) {
 			t.Errorf("login said %v", got)
 		}
 	}
-	sockets, err := h.engine.Sockets(t.Context(), ann.id, time.Now())
+	sockets, err := h.engine.Sockets(t.Context(), []chat.UserID{ann.id}, time.Now())
 	if err != nil || len(sockets) != 1 || string(sockets[0].ID) != answer["id"] || sockets[0].Device != "phone" {
 		t.Errorf("the engine knows %+v, %v", sockets, err)
 	}
 	h.leave(a)
 	h.until("the engine forgets the socket", func() bool {
-		sockets, err := h.engine.Sockets(t.Context(), ann.id, time.Now())
+		sockets, err := h.engine.Sockets(t.Context(), []chat.UserID{ann.id}, time.Now())
 		return err == nil && len(sockets) == 0
 	})
 }

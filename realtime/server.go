@@ -47,6 +47,7 @@ type Server struct {
 	replays chan struct{} // a place for each session that reads its backlog from the engine
 	batches sync.Pool     // *[]*engineio.Conn
 	heard   atomic.Uint64 // events
+	ended   atomic.Uint64 // how often tokens died, see still
 }
 
 // maxReplays bounds how many sessions read their backlog at once, so that a thousand that come back together do not
@@ -162,6 +163,7 @@ func (s *Server) takeBatch() *[]*engineio.Conn {
 
 // Revoke ends every session of a user whose tokens died. Its clients do not come back by themselves.
 func (s *Server) Revoke(user chat.UserID) {
+	s.ended.Add(1)
 	for _, session := range s.hub.of(user) {
 		session.kick("the password was changed: log in again")
 	}

@@ -24,6 +24,7 @@ type session struct {
 	mu         sync.Mutex  // guards what follows; taken before the connection's
 	user       chat.UserID // "" until proven
 	device     chat.DeviceID
+	token      chat.Token // that proved it; zero when a bare id was believed
 	phase      phase
 	generation int                    // logins so far: a replay of a former one stops
 	loggedIn   time.Time              // messages older than this were sent while she was away

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -15,12 +16,35 @@ type account struct {
 	Password string    `json:"password"`
 	Picture  string    `json:"picture,omitempty"`
 	Created  time.Time `json:"created"`
+	Revoked  []token   `json:"revoked,omitempty"`
+}
+
+// token is a chat.Token, of an account or of a device.
+type token struct {
+	ID    chat.TokenID `json:"id,omitempty"`
+	Until time.Time    `json:"until"`
+}
+
+func tokensOf(stored []token) []chat.Token {
+	var tokens []chat.Token
+	for _, t := range stored {
+		tokens = append(tokens, chat.Token(t))
+	}
+	return tokens
+}
+
+func storedTokens(tokens []chat.Token) []token {
+	var stored []token
+	for _, t := range tokens {
+		stored = append(stored, token(t))
+	}
+	return stored
 }
 
 func (a *account) of(id chat.UserID) chat.Account {
 	return chat.Account{
 		ID: id, Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
-		Created: a.Created,
+		Created: a.Created, Revoked: tokensOf(a.Revoked),
 	}
 }
 
@@ -51,7 +75,7 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 		}
 		return c.put(id, account{
 			Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
-			Created: a.Created,
+			Created: a.Created, Revoked: storedTokens(a.Revoked),
 		})
 	})
 }
@@ -144,6 +168,23 @@ func (s *Store) SetPicture(ctx context.Context, id chat.UserID, name string) (fo
 		return nil
 	})
 	return former, err
+}
+
+// RevokeTokens implements chat.AccountStore.
+func (s *Store) RevokeTokens(ctx context.Context, id chat.UserID, add, remove []chat.Token) error {
+	return s.alterAccount(ctx, id, func(a *account) error {
+		in := func(tokens []chat.Token, t chat.Token) bool {
+			return slices.ContainsFunc(tokens, func(o chat.Token) bool { return o.ID == t.ID && o.Until.Equal(t.Until) })
+		}
+		revoked := tokensOf(a.Revoked)
+		for _, t := range add {
+			if !in(revoked, t) {
+				revoked = append(revoked, t)
+			}
+		}
+		a.Revoked = storedTokens(slices.DeleteFunc(revoked, func(t chat.Token) bool { return in(remove, t) }))
+		return nil
+	})
 }
 
 // alterAccount changes what is not indexed.

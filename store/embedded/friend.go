@@ -56,3 +56,22 @@ func (s *Store) Friends(ctx context.Context, owner chat.UserID) ([]chat.UserID, 
 	}
 	return ids, err
 }
+
+// Befriended implements chat.FriendStore.
+func (s *Store) Befriended(ctx context.Context, owners []chat.UserID, friend chat.UserID) ([]bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	befriended := make([]bool, len(owners))
+	for i, owner := range owners {
+		k, err := key(kindFriend, owner)
+		if err != nil {
+			return nil, err
+		}
+		if _, befriended[i], err = s.get(appendID(k, string(friend))); err != nil {
+			return nil, err
+		}
+	}
+	return befriended, nil
+}

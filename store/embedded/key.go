@@ -24,6 +24,7 @@ import (
 //	l     user, other                           empty: the two have a direct conversation
 //	c     user, device (behind length), conv    delivered cursor: uvarint
 //	d     user, device                          device: JSON
+//	o     user                                  seen last: milliseconds since 1970 (varint)
 //	s     user, socket                          socket: JSON
 //	n     node                                  alive until: JSON
 //	w     conv, block (8 bytes, big endian)     sketch: see encodeSketch
@@ -46,6 +47,7 @@ const (
 	kindList     = 'l'
 	kindCursor   = 'c'
 	kindDevice   = 'd'
+	kindSeen     = 'o'
 	kindSocket   = 's'
 	kindNode     = 'n'
 	kindSketch   = 'w'

@@ -39,31 +39,36 @@ func (s *Store) DeleteSocket(ctx context.Context, user chat.UserID, id chat.Sock
 }
 
 // Sockets implements chat.SocketStore.
-func (s *Store) Sockets(ctx context.Context, user chat.UserID, now time.Time) ([]chat.Socket, error) {
-	k, err := key(kindSocket, user)
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) Sockets(ctx context.Context, users []chat.UserID, now time.Time) ([]chat.Socket, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.leave()
 	var sockets []chat.Socket
-	err = s.each(k, func(rest, value []byte) error {
-		var v socket
-		if err := unpack(value, &v); err != nil {
-			return err
+	for _, user := range users {
+		k, err := key(kindSocket, user)
+		if err != nil {
+			return nil, err
 		}
-		var until time.Time
-		if _, err := s.load(named(kindNode, string(v.Node)), &until); err != nil || !until.After(now) {
-			return err
-		}
-		sockets = append(sockets, chat.Socket{
-			ID: chat.SocketID(rest), User: user, Device: v.Device, Node: v.Node, Since: v.Since,
+		err = s.each(k, func(rest, value []byte) error {
+			var v socket
+			if err := unpack(value, &v); err != nil {
+				return err
+			}
+			var until time.Time
+			if _, err := s.load(named(kindNode, string(v.Node)), &until); err != nil || !until.After(now) {
+				return err
+			}
+			sockets = append(sockets, chat.Socket{
+				ID: chat.SocketID(rest), User: user, Device: v.Device, Node: v.Node, Since: v.Since,
+			})
+			return nil
 		})
-		return nil
-	})
-	return sockets, err
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sockets, nil
 }
 
 // Beat implements chat.SocketStore.

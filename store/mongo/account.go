@@ -22,12 +22,13 @@ type userDoc struct {
 	PhoneNum string             `bson:"phoneNum"`
 	ImgURL   string             `bson:"imgUrl"`
 	Created  time.Time          `bson:"created,omitempty"`
+	Revoked  []string           `bson:"revoked,omitempty"` // see tokenText
 }
 
 func (d *userDoc) account() chat.Account {
 	a := chat.Account{
 		ID: chat.UserID(d.ID.Hex()), Username: d.Username, Email: d.Email, Phone: d.PhoneNum, Password: d.Password,
-		Picture: d.ImgURL, Created: d.Created,
+		Picture: d.ImgURL, Created: d.Created, Revoked: tokensOf(d.Revoked),
 	}
 	if a.Created.IsZero() {
 		a.Created = d.ID.Timestamp()
@@ -56,7 +57,7 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	}
 	_, err := s.users.InsertOne(ctx, userDoc{
 		ID: id, Username: a.Username, Password: a.Password, Email: a.Email, PhoneNum: a.Phone, ImgURL: a.Picture,
-		Created: a.Created,
+		Created: a.Created, Revoked: tokenTexts(a.Revoked),
 	})
 	if duplicate(err) {
 		return chat.Wrap(chat.Conflict, "username, email or phone number is taken", err)

@@ -8,7 +8,6 @@ import (
 	"github.com/parley-chat/parley/chat"
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/mongo"
-	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
 // cursorDoc is a document of cursors; its _id is "user/device/conv" with the device escaped.
@@ -26,23 +25,13 @@ func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error
 	defer cancel()
 	s.advancing.Lock()
 	defer s.advancing.Unlock()
-	for part := range slices.Chunk(cursors, s.most.updates) {
-		moves := make([]mongo.WriteModel, len(part))
-		for i, c := range part {
-			moves[i] = mongo.NewUpdateOneModel().SetUpsert(true).
-				SetFilter(byID(cursorID(c))).
-				SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: int64(c.Seq)}}}})
-		}
-		_, err := s.cursors.BulkWrite(ctx, moves, options.BulkWrite().SetOrdered(false))
-		if duplicate(err) {
-			// Of two upserts of one new _id, one may fail on the other's insert. To move forward twice is to move once.
-			_, err = s.cursors.BulkWrite(ctx, moves, options.BulkWrite().SetOrdered(false))
-		}
-		if err != nil {
-			return failure(err)
-		}
+	moves := make([]mongo.WriteModel, len(cursors))
+	for i, c := range cursors {
+		moves[i] = mongo.NewUpdateOneModel().SetUpsert(true).
+			SetFilter(byID(cursorID(c))).
+			SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "seq", Value: int64(c.Seq)}}}})
 	}
-	return nil
+	return s.move(ctx, s.cursors, moves)
 }
 
 // Cursors returns the cursors of one device of a user.

@@ -2,10 +2,14 @@ package mongo
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
 	"go.mongodb.org/mongo-driver/bson"
+	"go.mongodb.org/mongo-driver/mongo"
+	"go.mongodb.org/mongo-driver/mongo/options"
 )
 
 // deviceDoc is a document of devices; its _id is "user/device" with the device escaped.
@@ -15,18 +19,59 @@ type deviceDoc struct {
 	Device  chat.DeviceID `bson:"device"`
 	Address string        `bson:"address"`
 	Seen    time.Time     `bson:"seen"`
+	Tokens  []string      `bson:"tokens,omitempty"` // see tokenText
 }
 
 func deviceKey(user chat.UserID, device chat.DeviceID) string {
 	return string(user) + "/" + escape(string(device))
 }
 
-// PutDevice stores the device or moves its address and time; created is true the first time.
+// PutDevice stores the device, or moves it and adds its tokens; created is true the first time. As in put, the insert
+// decides who created it. MongoDB makes each update atomic; see stripe for FerretDB.
 func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	doc := deviceDoc{ID: deviceKey(d.User, d.ID), User: d.User, Device: d.ID, Address: d.Address, Seen: d.Seen}
-	return put(ctx, s.devices, doc.ID, doc, bson.D{{Key: "address", Value: doc.Address}, {Key: "seen", Value: doc.Seen}})
+	lock := s.stripe(string(d.User))
+	lock.Lock()
+	defer lock.Unlock()
+	tokens := chat.KeptTokens(d.Tokens, d.Seen)
+	doc := deviceDoc{
+		ID: deviceKey(d.User, d.ID), User: d.User, Device: d.ID, Address: d.Address, Seen: d.Seen, Tokens: tokenTexts(tokens),
+	}
+	move := set(bson.D{{Key: "address", Value: doc.Address}, {Key: "seen", Value: doc.Seen}})
+	for {
+		var moved deviceDoc
+		update := move
+		if len(tokens) > 0 { // a login brings one
+			update = append(slices.Clone(move), addToken("tokens", tokens[0]))
+		}
+		err := s.devices.FindOneAndUpdate(ctx, byID(doc.ID), update,
+			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&moved)
+		switch {
+		case err == nil && len(tokens) > 1:
+			tokens = tokens[1:]
+		case err == nil:
+			return false, s.pruneTokens(ctx, &moved, d.Seen)
+		case !errors.Is(err, mongo.ErrNoDocuments):
+			return false, failure(err)
+		default:
+			if _, err = s.devices.InsertOne(ctx, doc); !duplicate(err) {
+				return err == nil, failure(err)
+			}
+		}
+	}
+}
+
+// pruneTokens takes out what is not kept of a device's tokens.
+func (s *Store) pruneTokens(ctx context.Context, d *deviceDoc, now time.Time) error {
+	all := tokensOf(d.Tokens)
+	kept := chat.KeptTokens(all, now)
+	if len(kept) == len(all) {
+		return nil
+	}
+	gone := slices.DeleteFunc(all, func(t chat.Token) bool { return slices.Contains(kept, t) })
+	_, err := s.devices.UpdateOne(ctx, byID(d.ID), pullTokens("tokens", gone))
+	return failure(err)
 }
 
 // Devices lists a user's devices, in no order.
@@ -39,7 +84,7 @@ func (s *Store) Devices(ctx context.Context, user chat.UserID) ([]chat.Device, e
 	}
 	devices := make([]chat.Device, len(docs))
 	for i, d := range docs {
-		devices[i] = chat.Device{User: d.User, ID: d.Device, Address: d.Address, Seen: d.Seen}
+		devices[i] = chat.Device{User: d.User, ID: d.Device, Address: d.Address, Seen: d.Seen, Tokens: tokensOf(d.Tokens)}
 	}
 	return devices, nil
 }

@@ -46,3 +46,29 @@ func (s *Store) Friends(ctx context.Context, owner chat.UserID) ([]chat.UserID, 
 	}
 	return friends, nil
 }
+
+// Befriended tells, for each owner, whether she counts friend as a friend.
+func (s *Store) Befriended(ctx context.Context, owners []chat.UserID, friend chat.UserID) ([]bool, error) {
+	befriended := make([]bool, len(owners))
+	if len(owners) == 0 {
+		return befriended, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	ids := make(bson.A, len(owners))
+	for i, owner := range owners {
+		ids[i] = string(owner) + "/" + string(friend)
+	}
+	var docs []friendDoc
+	if err := find(ctx, s.friendships, byID(bson.D{{Key: "$in", Value: ids}}), &docs); err != nil {
+		return nil, err
+	}
+	yes := make(map[chat.UserID]bool, len(docs))
+	for _, d := range docs {
+		yes[d.Owner] = true
+	}
+	for i, owner := range owners {
+		befriended[i] = yes[owner]
+	}
+	return befriended, nil
+}

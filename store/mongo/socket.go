@@ -50,12 +50,19 @@ func (s *Store) DeleteSocket(ctx context.Context, user chat.UserID, id chat.Sock
 	return failure(err)
 }
 
-// Sockets lists a user's sockets on nodes that are alive at now, in no order.
-func (s *Store) Sockets(ctx context.Context, user chat.UserID, now time.Time) ([]chat.Socket, error) {
+// Sockets lists the sockets of some users on nodes that are alive at now, in no order.
+func (s *Store) Sockets(ctx context.Context, users []chat.UserID, now time.Time) ([]chat.Socket, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
+	ranges := make(bson.A, len(users))
+	for i, user := range users {
+		ranges[i] = under(string(user))
+	}
 	var docs []socketDoc
-	if err := find(ctx, s.sockets, under(string(user)), &docs); err != nil || len(docs) == 0 {
+	if err := find(ctx, s.sockets, bson.D{{Key: "$or", Value: ranges}}, &docs); err != nil || len(docs) == 0 {
 		return nil, err
 	}
 	var living []nodeDoc

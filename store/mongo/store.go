@@ -59,11 +59,12 @@ type Store struct {
 	client *mongo.Client
 	log    *slog.Logger
 
-	users, friendships, messages, conversations *mongo.Collection
-	cursors, devices, sockets, nodes, sketches  *mongo.Collection
-	files                                       *mongo.Collection
+	users, friendships, messages, conversations      *mongo.Collection
+	cursors, devices, seen, sockets, nodes, sketches *mongo.Collection
+	files                                            *mongo.Collection
 
-	most batches
+	most   batches
+	ferret bool // the server is FerretDB
 
 	appending chan struct{} // holds one token while Append runs; guards numbers
 	numbers   numbers
@@ -147,6 +148,7 @@ func newStore(client *mongo.Client, name string, log *slog.Logger) *Store {
 		conversations: db.Collection("conversations"),
 		cursors:       db.Collection("cursors"),
 		devices:       db.Collection("devices"),
+		seen:          db.Collection("seen"),
 		sockets:       db.Collection("sockets"),
 		nodes:         db.Collection("nodes"),
 		sketches:      db.Collection("sketches"),
@@ -173,6 +175,7 @@ func (s *Store) meet(ctx context.Context, hosts string) error {
 	}
 	s.most = batches{inserts: 1000, updates: 1000} // MongoDB allows 100,000
 	if server.FerretDB != "" {
+		s.ferret = true
 		s.log.Warn("this is FerretDB, which loses concurrent updates: good for tests alone", "version", server.FerretDB)
 		// Past 100 inserts it goes wrong when it meets a duplicate; and each update of a command keeps one of its 100
 		// connections to SQLite until the command ends.

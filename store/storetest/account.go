@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ func accountStories() []story {
 		{name: "fifty replace the same password", tell: accountPasswordRace, updateRace: true},
 		{name: "a picture gives back the former one", tell: accountPicture},
 		{name: "twenty pictures, each former once", tell: accountPictureRace, updateRace: true},
+		{name: "tokens are revoked, and revocations taken back", tell: accountRevoked},
+		{name: "twenty revoke a token each", tell: accountRevokedRace, updateRace: true},
 		{name: "accounts outlast a restart", tell: accountReopen},
 	}
 }
@@ -48,8 +51,9 @@ func wantAccount(t testing.TB, got, want chat.Account) {
 	if !got.Created.Equal(want.Created) {
 		t.Errorf("%s was created %v, want %v", want.Username, got.Created, want.Created)
 	}
-	got.Created = want.Created
-	if got != want {
+	wantTokens(t, "revoked by "+want.Username, got.Revoked, want.Revoked)
+	got.Created, got.Revoked = want.Created, want.Revoked
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -59,6 +63,7 @@ func accountRoundTrip(t *testing.T, p *place) {
 	ann.Picture = "https://old.example.org/mongo/img/安 %.png"
 	bob := newAccount("Bob")
 	bob.Picture = ""
+	bob.Revoked = []chat.Token{newToken("first", 1), newToken("", 2)}
 	create(t, p, ann, bob)
 	for _, want := range []chat.Account{ann, bob} {
 		byID, err := p.Account(t.Context(), want.ID)
@@ -89,6 +94,9 @@ func accountNobody(t *testing.T, p *place) {
 	wantCode(t, "SetPassword", p.SetPassword(t.Context(), nobody, "", "new"), chat.NotFound)
 	_, err = p.SetPicture(t.Context(), nobody, "new.png")
 	wantCode(t, "SetPicture", err, chat.NotFound)
+	for _, tokens := range [][]chat.Token{nil, {newToken("token", 1)}} {
+		wantCode(t, "RevokeTokens", p.RevokeTokens(t.Context(), nobody, tokens, tokens), chat.NotFound)
+	}
 	_, err = p.Account(t.Context(), nobody)
 	wantCode(t, "Account after changes to nobody", err, chat.NotFound)
 }
@@ -284,6 +292,8 @@ func accountReopen(t *testing.T, p *place) {
 	_, err := p.SetPicture(t.Context(), ann.ID, "ann.png")
 	noError(t, err)
 	ann.Password, ann.Picture = "changed", "ann.png"
+	ann.Revoked = []chat.Token{newToken("lost phone", 30)}
+	noError(t, p.RevokeTokens(t.Context(), ann.ID, ann.Revoked, nil))
 
 	p.reopen(t)
 	got, err := p.AccountByPhone(t.Context(), ann.Phone)

@@ -16,6 +16,11 @@ func deviceStories() []story {
 		{name: "names are compared to the letter", tell: deviceLetters},
 		{name: "twenty bring the same device", tell: deviceRace},
 		{name: "forgotten with its cursors", tell: deviceDelete},
+		{name: "remembered with its tokens", tell: deviceTokens},
+		{name: "eight bring a token each", tell: deviceTokenRace, updateRace: true},
+		{name: "seen later, never earlier", tell: seenForward},
+		{name: "thousands seen at once", tell: seenMany},
+		{name: "twenty see the same", tell: seenRace, updateRace: true},
 		{name: "devices outlast a restart", tell: deviceReopen},
 	}
 }
@@ -37,6 +42,7 @@ func wantDevices(t testing.TB, p *place, user chat.UserID, want ...chat.Device) 
 	slices.SortFunc(got, byID)
 	slices.SortFunc(want, byID)
 	same := func(a, b chat.Device) bool {
+		wantTokens(t, string(a.ID), a.Tokens, b.Tokens)
 		return a.User == b.User && a.ID == b.ID && a.Address == b.Address && a.Seen.Equal(b.Seen)
 	}
 	if !slices.EqualFunc(got, want, same) {

@@ -14,6 +14,7 @@ func friendStories() []story {
 		{name: "first added first", tell: friendOrder},
 		{name: "one way only", tell: friendOneWay},
 		{name: "twenty add the same friend", tell: friendRace},
+		{name: "who counts her as a friend", tell: friendBefriended},
 		{name: "friends outlast a restart", tell: friendReopen},
 	}
 }
@@ -58,6 +59,29 @@ func friendOneWay(t *testing.T, p *place) {
 	wantFriends(t, p, carl, ann)
 	befriend(t, p, bob, ann, noon(), true)
 	wantFriends(t, p, bob, ann)
+}
+
+func friendBefriended(t *testing.T, p *place) {
+	ann, bob, carl, dave := newUser(), newUser(), newUser(), newUser()
+	befriend(t, p, bob, ann, noon(), true)
+	befriend(t, p, ann, carl, noon(), true)
+	befriend(t, p, dave, ann, noon(), true)
+	befriend(t, p, dave, bob, noon(), true)
+	for _, c := range []struct {
+		friend chat.UserID
+		owners []chat.UserID
+		want   []bool
+	}{
+		{ann, []chat.UserID{bob, carl, dave, ann, newUser(), bob}, []bool{true, false, true, false, false, true}},
+		{bob, []chat.UserID{ann, dave}, []bool{false, true}},
+		{ann, nil, nil},
+	} {
+		got, err := p.Befriended(t.Context(), c.owners, c.friend)
+		noError(t, err)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("of %v: %v, want %v", c.owners, got, c.want)
+		}
+	}
 }
 
 func friendRace(t *testing.T, p *place) {

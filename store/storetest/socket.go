@@ -38,7 +38,7 @@ func beat(t testing.TB, p *place, node chat.NodeID, until time.Time) {
 
 func wantSockets(t testing.TB, p *place, user chat.UserID, now time.Time, want ...chat.Socket) {
 	t.Helper()
-	got, err := p.Sockets(t.Context(), user, now)
+	got, err := p.Sockets(t.Context(), []chat.UserID{user}, now)
 	noError(t, err)
 	byID := func(a, b chat.Socket) int { return strings.Compare(string(a.ID), string(b.ID)) }
 	slices.SortFunc(got, byID)
@@ -78,6 +78,15 @@ func socketPut(t *testing.T, p *place) {
 	noError(t, p.DeleteSocket(t.Context(), ann, "never there"))
 	wantSockets(t, p, ann, noon(), two)
 	wantSockets(t, p, bob, noon(), bobs)
+
+	both, err := p.Sockets(t.Context(), []chat.UserID{bob, newUser(), ann}, noon())
+	noError(t, err)
+	if len(both) != 2 || both[0].User == both[1].User {
+		t.Errorf("the sockets of Ann and Bob are %+v", both)
+	}
+	if none, err := p.Sockets(t.Context(), nil, noon()); err != nil || len(none) != 0 {
+		t.Errorf("the sockets of nobody are %+v, %v", none, err)
+	}
 }
 
 func socketLetters(t *testing.T, p *place) {

@@ -1,6 +1,7 @@
 package ferrettest
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -50,12 +51,12 @@ func TestNodeServersUsersAreReadAsTheyAre(t *testing.T) {
 			Password: "14e1b600b1fd579f47433b88e8d85291", Picture: story.picture,
 			Created: noon().Truncate(time.Second), // the second in the id
 		}
-		if a != want || !a.ID.Valid() {
+		if !reflect.DeepEqual(a, want) || !a.ID.Valid() {
 			t.Errorf("got  %+v\nwant %+v", a, want)
 		}
 		byPhone, err := s.AccountByPhone(t.Context(), a.Phone)
 		noError(t, err)
-		if byPhone != a {
+		if !reflect.DeepEqual(byPhone, a) {
 			t.Errorf("by phone %+v, by name %+v", byPhone, a)
 		}
 
