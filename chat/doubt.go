@@ -46,10 +46,12 @@ func (c *committer) settle(batch []Outcome, messages []Message) {
 			m := &batch[i].Message
 			m.Conv, m.Seq, m.At, batch[i].Repeat = r.Conv, r.Seq, r.At, r.Repeat
 		}
+		if CodeOf(err) != Unavailable {
+			c.back() // first: who hears an answer is taken at once
+		}
 		c.deliver(batch[:n])
 		batch, messages = batch[n:], messages[n:]
 		if CodeOf(err) != Unavailable {
-			c.back()
 			c.single(batch, messages, err)
 			return
 		}

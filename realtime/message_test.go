@@ -2,6 +2,7 @@ package realtime_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -183,22 +184,32 @@ func TestBinaryChatIsRefusedAndTheSocketLives(t *testing.T) {
 	a.say(bob, "text")
 }
 
+// The engine goes away with a message of Ann's. What she writes then is refused at once; the message in doubt is
+// answered when the engine is back, and what was refused is then taken.
 func TestEngineAwayIsSaidAndServiceResumes(t *testing.T) {
 	h := open(t)
 	ann, bob := h.register("ann"), h.register("bob")
 	a, b := h.join(ann, "phone"), h.join(bob, "phone")
 	a.say(bob, "before")
 	h.engine.away.Store(true)
-	_, f := a.try("chat", object{"toUserid": bob.id, "message": "lost?", "ref": "again"})
-	if f == nil || f.Code != "unavailable" || strings.Contains(f.Message, "secret") {
+	tried := h.messages.Stats().Batches
+	a.send(event("77", "chat", object{"toUserid": bob.id, "message": "in doubt"}))
+	for h.messages.Stats().Batches == tried {
+		runtime.Gosched()
+	}
+	_, f := a.try("chat", object{"toUserid": bob.id, "message": "refused", "ref": "again"})
+	if f == nil || f.Code != "unavailable" || f.RetryAfter <= 0 || strings.Contains(f.Message, "secret") {
 		t.Errorf("engine away: %+v", f)
 	}
 	h.engine.away.Store(false)
-	answer := a.ask("chat", object{"toUserid": bob.id, "message": "lost?", "ref": "again"})
-	if answer["seq"] != 2.0 {
+	if answer, f := a.answer("77"); f != nil || answer["seq"] != 2.0 {
+		t.Errorf("the message in doubt got %v, %+v", answer, f)
+	}
+	answer := a.ask("chat", object{"toUserid": bob.id, "message": "taken", "ref": "again"})
+	if answer["seq"] != 3.0 {
 		t.Errorf("the second try got %v", answer)
 	}
-	for _, want := range []string{"before", "lost?"} {
+	for _, want := range []string{"before", "in doubt", "taken"} {
 		if m := b.hearMessage("newMessage"); m.Message != want {
 			t.Errorf("Bob heard %+v", m)
 		}
