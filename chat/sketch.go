@@ -24,3 +24,21 @@ type SketchStore interface {
 	// Sketches returns those of the blocks from first up to, and without, end that have one, in order of their blocks.
 	Sketches(ctx context.Context, conv ConvID, first, end uint64) ([]Sketch, error)
 }
+
+// Words reads what messages say, in any language.
+type Words interface {
+	// Question reads what somebody searches for: one or several words, each a part of a text.
+	Question(q string) (Question, error)
+	// Sketch sums up the bodies of messages, for MayBeIn.
+	Sketch(bodies [][]byte) []byte
+	// Current tells whether a sketch was made as Sketch makes them now.
+	Current(sketch []byte) bool
+}
+
+// Question is a search's words. It is for one goroutine.
+type Question interface {
+	// Answers tells whether a message's body has every word in its text.
+	Answers(body []byte) bool
+	// MayBeIn is false only if no body that was summed up answers the question.
+	MayBeIn(sketch []byte) bool
+}
