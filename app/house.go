@@ -18,6 +18,7 @@ import (
 	"github.com/parley-chat/parley/realtime/extension"
 	"github.com/parley-chat/parley/routes"
 	"github.com/parley-chat/parley/store"
+	"github.com/parley-chat/parley/words"
 )
 
 // Server is the whole of Parley, in the command parley or inside another program. It is made by New and ended by Close,
@@ -117,7 +118,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
 		},
-		Trust: cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
+		Searches: chat.NewSearches(s.messages, engine, words.New(), now),
+		Trust:    cfg.Trust, Events: events, Bytes: bytes, Now: now, Log: log,
 		Transport: cfg.Transport,
 	}
 	door.Handshakes, door.Connections = connectionLimits(cfg, now)

@@ -225,12 +225,21 @@ func (s *Messages) Before(ctx context.Context, user UserID, conv ConvID, before 
 	return page, more, err
 }
 
-func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
+// pageLimit is how many messages an asker gets at once.
+func pageLimit(limit int) (int, error) {
 	switch {
 	case limit < 0 || limit > MaxPage:
 		return 0, Errorf(Invalid, "limit: 1 to %d", MaxPage)
 	case limit == 0:
 		limit = pageSize
+	}
+	return limit, nil
+}
+
+func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
+	limit, err := pageLimit(limit)
+	if err != nil {
+		return 0, err
 	}
 	if _, ok := conv.Room(); ok {
 		return 0, Errorf(NotFound, "room: no such room")

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-chat/parley/limit"
 	"github.com/parley-chat/parley/realtime"
 	"github.com/parley-chat/parley/store/embedded"
+	"github.com/parley-chat/parley/words"
 )
 
 // answerWait is how long anything may take before a test gives up. Nothing is expected to take it.
@@ -71,6 +72,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	h.messages = chat.NewMessages(h.engine, h.engine, time.Now)
 	cfg := realtime.Config{
 		Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
+		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
 		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: time.Now},
 		Now:      time.Now, Log: log,

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Accounts *chat.Accounts
 	Messages *chat.Messages
+	Searches *chat.Searches
 	Devices  *chat.Devices
 	Cursors  *chat.Cursors
 	Registry *chat.Registry

@@ -1,0 +1,436 @@
+package chat_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/words"
+)
+
+// library is an engine with talk in it, and what was said, for an oracle.
+type library struct {
+	chat.Store
+	t    *testing.T
+	said []chat.Message // in the order of sending
+	at   time.Time
+
+	read, sketched atomic.Int64 // messages and sketches
+}
+
+func newLibrary(t *testing.T) *library {
+	return &library{Store: newEngine(t), t: t, at: noon()}
+}
+
+func (l *library) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	page, err := l.Store.Since(ctx, conv, after, limit)
+	l.read.Add(int64(len(page)))
+	return page, err
+}
+
+func (l *library) PutSketches(ctx context.Context, conv chat.ConvID, sketches []chat.Sketch) error {
+	l.sketched.Add(int64(len(sketches)))
+	return l.Store.PutSketches(ctx, conv, sketches)
+}
+
+// say stores messages between two, a second after each other.
+func (l *library) say(from, to chat.UserID, texts ...string) {
+	l.t.Helper()
+	var batch []chat.Message
+	for _, text := range texts {
+		l.at = l.at.Add(time.Second)
+		batch = append(batch, chat.Message{
+			Conv: chat.DirectConv(from, to), Sender: from, To: to, Type: "text", Body: fmt.Appendf(nil, "%q", text), At: l.at,
+		})
+	}
+	receipts, err := l.Append(l.t.Context(), batch)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for i, r := range receipts {
+		batch[i].Seq = r.Seq
+	}
+	l.said = append(l.said, batch...)
+}
+
+// change makes another message of the one at a place.
+func (l *library) change(conv chat.ConvID, seq uint64, state chat.State, body string) {
+	l.t.Helper()
+	i := slices.IndexFunc(l.said, func(m chat.Message) bool { return m.Conv == conv && m.Seq == seq })
+	m := l.said[i]
+	m.State, m.Body, m.Changed = state, []byte(body), l.at
+	changed, err := l.ChangeMessage(l.t.Context(), m, m.Change)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.said[i] = changed
+}
+
+func (l *library) searches() *chat.Searches {
+	return chat.NewSearches(chat.NewMessages(l, l, time.Now), l, words.New(), time.Now)
+}
+
+// oracle lists what a user should find, newest first, as the ids of messages.
+func (l *library) oracle(user chat.UserID, conv chat.ConvID, q string) (ids []string) {
+	found := slices.DeleteFunc(slices.Clone(l.said), func(m chat.Message) bool {
+		a, b, _ := m.Conv.Users()
+		mine := a == user || b == user
+		answers := true
+		for _, word := range strings.Fields(q) {
+			answers = answers && strings.Contains(string(m.Body), word)
+		}
+		return !mine || conv != "" && m.Conv != conv || m.State == chat.Recalled || !answers
+	})
+	slices.SortFunc(found, func(a, b chat.Message) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Conv, b.Conv), cmp.Compare(b.Seq, a.Seq))
+	})
+	for i := range found {
+		ids = append(ids, found[i].ID())
+	}
+	return ids
+}
+
+// findAll goes from answer to answer until there is no more, and returns all ids and how many answers it took.
+func (l *library) findAll(s *chat.Searches, user chat.UserID, r chat.Search) (ids []string, calls int) {
+	l.t.Helper()
+	for {
+		found, err := s.Find(l.t.Context(), user, r)
+		if err != nil {
+			l.t.Fatalf("%+v: %v", r, err)
+		}
+		calls++
+		for i := range found.Messages {
+			ids = append(ids, found.Messages[i].ID())
+		}
+		if found.Next.IsZero() {
+			return ids, calls
+		}
+		// On the wire and back.
+		if r.Before, err = chat.ParsePlace(found.Next.String()); err != nil || r.Before != found.Next {
+			l.t.Fatalf("%q: %v", found.Next, err)
+		}
+		if calls > 10_000 {
+			l.t.Fatal("no end")
+		}
+	}
+}
+
+func wantIDs(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: found %d:\n%s\nwant %d:\n%s", what, len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
+	}
+}
+
+// Ann talks with many, now with this one and now with that one. Whatever she looks for, and by how many at once, she
+// finds what an oracle finds that reads everything; the second time the same, by what the first left behind.
+func TestSearchFindsWhatReadingAllFinds(t *testing.T) {
+	l := newLibrary(t)
+	ann, others := chat.NewUserID(noon()), make([]chat.UserID, 7)
+	for i := range others {
+		others[i] = chat.NewUserID(noon())
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	vocabulary := strings.Fields("apple pear plum cherry quince 苹果 梨子 猫 grape fig lemon lime 桃 melon berry date kiwi mango")
+	for range 60 {
+		from, to := ann, others[min(r.IntN(len(others)), r.IntN(len(others)))]
+		if r.IntN(2) == 0 {
+			from, to = to, from
+		}
+		texts := make([]string, 1+r.IntN(60))
+		for i := range texts {
+			for range 1 + r.IntN(4) {
+				texts[i] += vocabulary[min(r.IntN(18), r.IntN(18), r.IntN(18))] + " "
+			}
+		}
+		l.say(from, to, texts...)
+		if r.IntN(10) == 0 {
+			l.at = l.at.Add(-time.Duration(r.IntN(2)) * time.Second) // two conversations at one time
+		}
+	}
+	l.say(others[0], others[1], "apple between others")
+	rare := chat.DirectConv(ann, others[0])
+	l.change(rare, 5, chat.Edited, `"nowhere else"`)
+	l.change(rare, 6, chat.Recalled, `null`)
+
+	s := l.searches()
+	for _, q := range []string{"apple", "mango", "苹果", "猫", "apple pear", "a", "mango kiwi", "nowhere", "absent"} {
+		for _, conv := range []chat.ConvID{"", chat.DirectConv(ann, others[0]), chat.DirectConv(ann, others[3])} {
+			for _, limit := range []int{0, 17, 200} {
+				got, _ := l.findAll(s, ann, chat.Search{Q: q, Conv: conv, Limit: limit})
+				wantIDs(t, fmt.Sprintf("%q in %q, %d at once", q, conv, limit), got, l.oracle(ann, conv, q))
+			}
+		}
+	}
+	if l.sketched.Load() == 0 {
+		t.Error("no sketch was made")
+	}
+}
+
+// A word that stands in one message of many costs little once sketches are made: only its block is read, and the end of
+// the conversation, which has no sketch yet.
+func TestSketchesSpareReading(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob := chat.NewUserID(noon()), chat.NewUserID(noon())
+	for i := range 100 {
+		texts := make([]string, 100)
+		for j := range texts {
+			texts[j] = fmt.Sprintf("this is message number %d of many", 100*i+j)
+		}
+		l.say(ann, bob, texts...)
+	}
+	conv := chat.DirectConv(ann, bob)
+	l.change(conv, 3000, chat.Edited, `"a needle"`)
+	s := l.searches()
+	for range 2 {
+		l.read.Store(0)
+		got, _ := l.findAll(s, ann, chat.Search{Q: "needle"})
+		wantIDs(t, "a needle", got, []string{chat.MessageID(conv, 3000)})
+	}
+	if n := l.read.Load(); n > 3*128 {
+		t.Errorf("%d messages were read for one", n)
+	}
+	if n := l.sketched.Load(); n != 10_000/128 {
+		t.Errorf("%d sketches were made, want one for each full block", n)
+	}
+
+	// Words that come by an edit are found all the same, and only that block's sketch is made anew.
+	l.sketched.Store(0)
+	l.change(conv, 500, chat.Edited, `"a needle too"`)
+	l.change(conv, 3000, chat.Recalled, `null`)
+	for range 2 {
+		got, _ := l.findAll(s, ann, chat.Search{Q: "needle"})
+		wantIDs(t, "after an edit and a recall", got, []string{chat.MessageID(conv, 500)})
+	}
+	if n := l.sketched.Load(); n != 2 {
+		t.Errorf("%d sketches were made anew, want those of the two blocks with changes", n)
+	}
+}
+
+// So many changes that sketches are no longer compared with them: all are made anew, and nothing is missed.
+func TestSketchesWithManyChangesBehindThemAreMadeAnew(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob := chat.NewUserID(noon()), chat.NewUserID(noon())
+	l.say(ann, bob, strings.Fields(strings.Repeat("word ", 1000))...)
+	conv, s := chat.DirectConv(ann, bob), l.searches()
+	l.findAll(s, ann, chat.Search{Q: "needle"})
+	for i := range 300 {
+		l.change(conv, 1, chat.Edited, fmt.Sprintf(`"needle %d"`, i))
+	}
+	l.sketched.Store(0)
+	for range 2 {
+		got, _ := l.findAll(s, bob, chat.Search{Q: "needle"})
+		wantIDs(t, "an old message with many edits", got, []string{chat.MessageID(conv, 1)})
+	}
+	if n := l.sketched.Load(); n != 1000/128 {
+		t.Errorf("%d sketches were made anew, want all %d", n, 1000/128)
+	}
+}
+
+// A search that runs while its conversation is edited keeps no sketch that hides what the edit brought.
+func TestSearchDuringAnEditHidesNothing(t *testing.T) {
+	l := newLibrary(t)
+	during := &editing{library: l}
+	s := chat.NewSearches(chat.NewMessages(during, l, time.Now), l, words.New(), time.Now)
+	for _, seq := range []uint64{1, 61, 128} {
+		ann, bob := chat.NewUserID(noon()), chat.NewUserID(noon())
+		l.say(ann, bob, strings.Fields(strings.Repeat("word ", 200))...)
+		conv := chat.DirectConv(ann, bob)
+		during.edit = func() { l.change(conv, seq, chat.Edited, `"needle"`) }
+		l.findAll(s, ann, chat.Search{Q: "absent"}) // makes the sketch of the block as it was before the edit
+		if during.edit != nil {
+			t.Fatal("the block was not read")
+		}
+		got, _ := l.findAll(s, ann, chat.Search{Q: "needle"})
+		wantIDs(t, "what an edit brought meanwhile", got, []string{chat.MessageID(conv, seq)})
+	}
+}
+
+// editing calls edit once, when a block has been read and its sketch has not been made.
+type editing struct {
+	*library
+	edit func()
+}
+
+func (e *editing) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	page, err := e.library.Since(ctx, conv, after, limit)
+	if edit := e.edit; edit != nil && after == 0 {
+		e.edit = nil
+		edit()
+	}
+	return page, err
+}
+
+// Each call does a bounded share of the work, and gets further.
+func TestSearchIsBounded(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob, carl := chat.NewUserID(noon()), chat.NewUserID(noon()), chat.NewUserID(noon())
+	for range 20 {
+		l.say(bob, ann, strings.Fields(strings.Repeat("word ", 130))...)
+		l.say(ann, carl, strings.Fields(strings.Repeat("word ", 130))...)
+	}
+	l.say(ann, bob, "needle")
+	// A clock by which every look at it is half a second later: a call ends with its first block.
+	now := noon()
+	slow := func() time.Time { now = now.Add(500 * time.Millisecond); return now }
+	s := chat.NewSearches(chat.NewMessages(l, l, time.Now), l, words.New(), slow)
+	for _, q := range []string{"needle", "absent", "word"} {
+		got, calls := l.findAll(s, ann, chat.Search{Q: q, Limit: 200})
+		wantIDs(t, q, got, l.oracle(ann, "", q))
+		if least := 2 * 20 * 130 / 128; calls < least {
+			t.Errorf("%q took %d calls, want one for each of %d blocks", q, calls, least)
+		}
+	}
+
+	// An answer is bounded in bytes.
+	large := strings.Repeat("x", 200<<10) + " large"
+	l.say(bob, ann, large, large, large, large, large, large, large, large, large, large, large, large)
+	found, err := l.searches().Find(t.Context(), ann, chat.Search{Q: "large"})
+	if err != nil || len(found.Messages) != 5 || found.Next.IsZero() {
+		t.Errorf("%d large messages in one answer, next %q, error %v", len(found.Messages), found.Next, err)
+	}
+	got, _ := l.findAll(l.searches(), ann, chat.Search{Q: "large"})
+	wantIDs(t, "large ones", got, l.oracle(ann, "", "large"))
+}
+
+func TestSearchRefuses(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob, eve := chat.NewUserID(noon()), chat.NewUserID(noon()), chat.NewUserID(noon())
+	l.say(ann, bob, "hello")
+	s := l.searches()
+	conv := chat.DirectConv(ann, bob)
+	for _, c := range []struct {
+		user chat.UserID
+		r    chat.Search
+		code chat.Code
+	}{
+		{eve, chat.Search{Q: "hello", Conv: conv}, chat.Forbidden},
+		{ann, chat.Search{Q: "hello", Conv: "nonsense"}, chat.Invalid},
+		{ann, chat.Search{Q: "hello", Conv: chat.RoomConv(chat.RoomID(ann))}, chat.NotFound},
+		{ann, chat.Search{}, chat.Invalid},
+		{ann, chat.Search{Q: "hello", Limit: -1}, chat.Invalid},
+		{ann, chat.Search{Q: "hello", Limit: 201}, chat.Invalid},
+	} {
+		if _, err := s.Find(t.Context(), c.user, c.r); true {
+			wantCode(t, fmt.Sprintf("%+v", c.r), err, c.code)
+		}
+	}
+	for _, place := range []string{"x", "1", "1.2", "1.2.nobody", "-1.2." + string(conv), "1.-2." + string(conv), strings.Repeat("9", 1000) + ".1." + string(conv)} {
+		_, err := chat.ParsePlace(place)
+		wantCode(t, place, err, chat.Invalid)
+	}
+	// Eve, with a place in the talk of others: it only orders her own.
+	place, err := chat.ParsePlace("9999999999999.1." + string(conv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Find(t.Context(), eve, chat.Search{Q: "hello", Before: place}); err != nil || len(found.Messages) != 0 {
+		t.Errorf("Eve found %v, %v", found, err)
+	}
+	if found, err := s.Find(t.Context(), ann, chat.Search{Q: "hello", Conv: conv, Before: chat.PlaceBelow(conv, 1)}); err != nil || len(found.Messages) != 0 {
+		t.Errorf("below the first message: %v, %v", found, err)
+	}
+}
+
+// So many search that there is no place: one more is told so, and finds one when somebody is done.
+func TestSearchesAreCounted(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob := chat.NewUserID(noon()), chat.NewUserID(noon())
+	l.say(ann, bob, "hello")
+	held := &holding{library: l, entered: make(chan struct{}), leave: make(chan struct{})}
+	s := chat.NewSearches(chat.NewMessages(held, l, time.Now), l, words.New(), time.Now)
+	done := make(chan error)
+	find := func() {
+		_, err := s.Find(t.Context(), ann, chat.Search{Q: "hello"})
+		done <- err
+	}
+	searching := 0
+	for refused := false; !refused; {
+		go find()
+		select {
+		case <-held.entered:
+			searching++
+		case err := <-done:
+			wantCode(t, "one too many", err, chat.TooMany)
+			refused = true
+		}
+	}
+	if searching < 2 {
+		t.Errorf("%d may search at once", searching)
+	}
+	close(held.leave)
+	for range searching {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	go find()
+	<-held.entered
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// holding keeps those who list conversations until they may leave.
+type holding struct {
+	*library
+	entered, leave chan struct{}
+}
+
+func (h *holding) Conversations(ctx context.Context, user chat.UserID) ([]chat.ConvID, error) {
+	h.entered <- struct{}{}
+	<-h.leave
+	return h.library.Conversations(ctx, user)
+}
+
+// expired is an engine whose oldest messages are gone, but for the trace of one.
+type expired struct {
+	*library
+	trace, kept uint64 // the numbers of the trace, and of the oldest that is kept
+}
+
+func (e *expired) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	page, err := e.library.Since(ctx, conv, max(after, e.kept-1), limit)
+	if after < e.trace {
+		trace, _ := e.library.Since(ctx, conv, e.trace-1, 1)
+		trace[0].State, trace[0].Body = chat.Expired, []byte("null")
+		page = append(trace, page[:min(len(page), limit-1)]...)
+	}
+	return page, err
+}
+
+func (e *expired) Before(ctx context.Context, conv chat.ConvID, before uint64, limit int) ([]chat.Message, error) {
+	page, err := e.library.Before(ctx, conv, before, limit)
+	return slices.DeleteFunc(page, func(m chat.Message) bool { return m.Seq < e.kept && m.Seq != e.trace }), err
+}
+
+// What has expired is not found, and a search gets over the hole that it left.
+func TestSearchOverExpiredMessages(t *testing.T) {
+	l := newLibrary(t)
+	ann, bob, carl := chat.NewUserID(noon()), chat.NewUserID(noon()), chat.NewUserID(noon())
+	l.say(ann, bob, strings.Fields(strings.Repeat("word ", 2000))...)
+	conv := chat.DirectConv(ann, bob)
+	e := &expired{library: l, trace: 300, kept: 1700}
+	s := chat.NewSearches(chat.NewMessages(e, l, time.Now), l, words.New(), time.Now)
+	for range 2 {
+		got, _ := l.findAll(s, ann, chat.Search{Q: "word", Limit: 50})
+		if len(got) != 301 || got[0] != chat.MessageID(conv, 2000) || got[300] != chat.MessageID(conv, 1700) {
+			t.Errorf("found %d, from %s to %s", len(got), got[0], got[len(got)-1])
+		}
+	}
+	// Across conversations, from a place as old as what has expired.
+	place, err := chat.ParsePlace(fmt.Sprintf("%d.1.%s", noon().Add(time.Minute).UnixMilli(), chat.DirectConv(ann, carl)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := s.Find(t.Context(), ann, chat.Search{Q: "word", Before: place}); err != nil || len(found.Messages) != 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
