@@ -2,6 +2,7 @@ package realtime_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 )
 
@@ -15,7 +16,7 @@ func TestSearchByWords(t *testing.T) {
 		e.say(ann, fmt.Sprint("WEATHER report ", i))
 	}
 	conv := convOf(ann, bob)
-	find := func(question object) (texts []any, next any) {
+	find := func(question object) (texts []any) {
 		t.Helper()
 		answer := a.ask("message:search", question)
 		for _, m := range answer["messages"].([]any) {
@@ -24,7 +25,7 @@ func TestSearchByWords(t *testing.T) {
 		if more := answer["more"] == true; more != (answer["next"] != nil) {
 			t.Errorf("more is %v and next %v", answer["more"], answer["next"])
 		}
-		return texts, answer["next"]
+		return texts
 	}
 	for _, c := range []struct {
 		question object
@@ -34,23 +35,33 @@ func TestSearchByWords(t *testing.T) {
 		{object{"q": "Weather OF", "conv": conv, "limit": 2}, "[The weather of day 4 The weather of day 3]"},
 		{object{"q": "weather of", "conv": conv, "before": 7}, "[The weather of day 2 The weather of day 1 The weather of day 0]"},
 		{object{"q": "weather", "conv": conv, "before": 1}, "[]"},
-		{object{"q": "weather 3", "before": nil}, "[WEATHER report 3 The weather of day 3]"},
+		{object{"q": "3 report weather", "before": nil}, "[WEATHER report 3]"},
 		{object{"q": "storm"}, "[]"},
 	} {
-		if got, _ := find(c.question); fmt.Sprint(got) != c.want {
+		if got := find(c.question); fmt.Sprint(got) != c.want {
 			t.Errorf("%v: %v, want %s", c.question, got, c.want)
 		}
 	}
-	var all []any
+	// Page by page: newest first, each conversation by its numbers.
+	var at float64 = math.MaxInt64
+	next := map[string]float64{conv: 9, convOf(ann, eve): 5}
 	for question := (object{"q": "weather", "limit": 3}); ; {
-		texts, next := find(question)
-		if all = append(all, texts...); next == nil {
+		answer := a.ask("message:search", question)
+		for _, found := range answer["messages"].([]any) {
+			m := found.(object)
+			if m["at"].(float64) > at || m["seq"] != next[m["conv"].(string)] {
+				t.Errorf("%v after one of %v", m, at)
+			}
+			at = m["at"].(float64)
+			next[m["conv"].(string)] -= map[bool]float64{true: 2, false: 1}[m["conv"] == conv] // Bob writes in between
+		}
+		if answer["next"] == nil {
 			break
 		}
-		question["before"] = next
+		question["before"] = answer["next"]
 	}
-	if len(all) != 10 || all[0] != "WEATHER report 4" || all[9] != "The weather of day 0" {
-		t.Errorf("page by page: %v", all)
+	if next[conv] != -1 || next[convOf(ann, eve)] != 0 {
+		t.Errorf("it ends before %v", next)
 	}
 	for _, c := range []struct {
 		question any
