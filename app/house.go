@@ -114,7 +114,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
-		Accounts: s.accounts, Messages: s.messages, Cursors: cursors, Registry: registry,
+		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
+		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Registry: registry,
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
 		},
@@ -128,6 +129,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	s.door = realtime.New(door)
 	s.accounts.Revoked = s.door.Revoke
+	cursors.Moved = s.door.Moved
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
 		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},

@@ -15,7 +15,7 @@ type Cursor struct {
 	Seq    uint64
 }
 
-// CursorStore keeps delivered cursors.
+// CursorStore keeps delivered cursors, and marks in the same form.
 type CursorStore interface {
 	// AdvanceCursors moves each cursor forward, never back, and returns when that is durable. On an error any of them
 	// may have moved.
@@ -27,24 +27,37 @@ type CursorStore interface {
 	Cursors(ctx context.Context, user UserID, device DeviceID) (map[ConvID]uint64, error)
 }
 
-// anyDevice keeps, beside a user's devices, the furthest that any of them has come.
-const anyDevice DeviceID = ""
+// Names beside those of a user's devices. No device can be called so: see checkText.
+const (
+	anyDevice DeviceID = ""         // the furthest that any of her devices has come
+	readMark  DeviceID = "\x00read" // how far she has read
+)
 
 const (
 	cursorFlush   = 500 * time.Millisecond
-	maxCursors    = 500_000 // that may wait for an engine that is away; past it they are dropped, which only repeats
-	cursorsAtOnce = 2048    // in one call to the engine
+	markGap       = 10 * time.Millisecond // between two writes that someone waits for
+	maxCursors    = 500_000               // that may wait for an engine that is away; past it they are dropped, which only repeats
+	cursorsAtOnce = 2048                  // in one call to the engine
 )
 
-// Cursors are the rules of delivered cursors: moves are gathered and written together. Make it with NewCursors.
+// Cursors are the rules of delivered cursors and of marks: moves are gathered and written together. Make it with
+// NewCursors.
 type Cursors struct {
+	// Moved is told of marks that moved, and of those that someone waits for, once they are durable. It is called by
+	// Run alone, must be set before, and may be nil.
+	Moved func(batch []Moved)
+
 	store CursorStore
 	log   *slog.Logger
+	hurry chan struct{} // holds one token when someone waits
 
 	mu      sync.Mutex // guards what follows
 	pending cursorMoves
 	writing cursorMoves // given to the engine, not yet answered; read only
 	waiting int         // moves in pending
+	asked   map[Member][]any
+	written chan struct{} // closed when writing is answered; nil when it is
+	failed  error         // of the last write: the engine may show what is not durable
 }
 
 type deviceKey struct {
@@ -67,22 +80,30 @@ func (m cursorMoves) advance(key deviceKey, conv ConvID, seq uint64) (added bool
 
 // NewCursors returns the rules over an engine. Run writes what they gather.
 func NewCursors(store CursorStore, log *slog.Logger) *Cursors {
-	return &Cursors{store: store, log: log, pending: make(cursorMoves)}
+	return &Cursors{store: store, log: log, pending: make(cursorMoves), hurry: make(chan struct{}, 1)}
 }
 
-// Advance says that a device has every message of each conversation up to the number.
-func (c *Cursors) Advance(user UserID, device DeviceID, seqs map[ConvID]uint64) {
+// Advance says that a device has every message of each conversation up to the number in received, and that its user has
+// read up to the number in read.
+func (c *Cursors) Advance(user UserID, device DeviceID, received, read map[ConvID]uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting > maxCursors {
 		return
 	}
-	for conv, seq := range seqs {
-		for _, d := range [...]DeviceID{device, anyDevice} {
-			if c.pending.advance(deviceKey{user, d}, conv, seq) {
-				c.waiting++
-			}
-		}
+	for conv, seq := range received {
+		c.advance(user, device, conv, seq)
+		c.advance(user, anyDevice, conv, seq)
+	}
+	for conv, seq := range read {
+		c.advance(user, readMark, conv, seq)
+	}
+}
+
+// advance notes one move. The caller holds c.mu.
+func (c *Cursors) advance(user UserID, device DeviceID, conv ConvID, seq uint64) {
+	if c.pending.advance(deviceKey{user, device}, conv, seq) {
+		c.waiting++
 	}
 }
 
@@ -114,49 +135,67 @@ func (c *Cursors) Load(ctx context.Context, user UserID, device DeviceID) (map[C
 	return cursors, nil
 }
 
-// Run writes what Advance gathers until ctx ends, then writes the rest.
+// Run writes what is gathered until ctx ends, then writes the rest. It writes every half second, and at once when
+// someone waits, unless that was done a moment ago or the engine is away.
 func (c *Cursors) Run(ctx context.Context) {
 	tick := time.NewTicker(cursorFlush)
 	defer tick.Stop()
+	pause := time.NewTimer(markGap)
+	defer pause.Stop()
+	hurry := c.hurry
 	for {
 		select {
+		case <-pause.C:
+			hurry = c.hurry
+			continue
+		case <-hurry:
 		case <-tick.C:
-			c.flush(ctx)
 		case <-ctx.Done():
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 			defer cancel()
-			c.flush(end)
+			_ = c.flush(end) // logged
 			return
+		}
+		hurry = nil
+		if pause.Stop(); c.flush(ctx) == nil {
+			pause.Reset(markGap)
 		}
 	}
 }
 
-func (c *Cursors) flush(ctx context.Context) {
+func (c *Cursors) flush(ctx context.Context) error {
 	c.mu.Lock()
 	if c.waiting == 0 {
 		c.mu.Unlock()
-		return
+		return nil
 	}
-	writing := c.pending
-	c.writing, c.pending, c.waiting = writing, make(cursorMoves), 0
+	writing, asked, written := c.pending, c.asked, make(chan struct{})
+	c.writing, c.written = writing, written
+	c.pending, c.asked, c.waiting = make(cursorMoves), nil, 0
 	c.mu.Unlock()
 
-	err := c.write(ctx, writing)
+	members := writing.members()
+	former, err := c.marksAt(ctx, members)
+	if err == nil {
+		err = c.write(ctx, writing)
+	}
 
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.writing = nil
-	if err == nil {
-		return
-	}
-	c.log.Warn("cursors not stored, trying again", "error", err)
-	for key, convs := range writing {
-		for conv, seq := range convs {
-			if c.pending.advance(key, conv, seq) {
-				c.waiting++
+	c.writing, c.written, c.failed = nil, nil, err
+	if err != nil {
+		for key, convs := range writing {
+			for conv, seq := range convs {
+				c.advance(key.user, key.device, conv, seq)
 			}
 		}
 	}
+	c.mu.Unlock()
+	close(written)
+	if err != nil {
+		c.log.Warn("cursors not stored, trying again", "error", err)
+	}
+	c.tell(writing, members, former, asked, err)
+	return err
 }
 
 func (c *Cursors) write(ctx context.Context, moves cursorMoves) error {

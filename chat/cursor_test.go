@@ -101,9 +101,9 @@ func TestCursorsGoForward(t *testing.T) {
 		s, ann := &shelf{}, person(1)
 		c := chat.NewCursors(s, quiet())
 		stop := run(c)
-		c.Advance(ann, "phone", seqs{conv: 5, other: 2})
-		c.Advance(ann, "phone", seqs{conv: 3})
-		c.Advance(ann, "laptop", seqs{conv: 4})
+		c.Advance(ann, "phone", seqs{conv: 5, other: 2}, nil)
+		c.Advance(ann, "phone", seqs{conv: 3}, nil)
+		c.Advance(ann, "laptop", seqs{conv: 4}, nil)
 		// What is not stored yet counts already.
 		if len(s.stored(ann, "phone")) != 0 {
 			t.Error("it was stored at once: each move is a write")
@@ -121,9 +121,9 @@ func TestCursorsGoForward(t *testing.T) {
 		if s.calls != 1 {
 			t.Errorf("%d calls to the engine, want one for all", s.calls)
 		}
-		c.Advance(ann, "phone", seqs{conv: 4})
+		c.Advance(ann, "phone", seqs{conv: 4}, nil)
 		wantLoaded(t, c, ann, "phone", seqs{conv: 5, other: 2})
-		c.Advance(ann, "phone", seqs{conv: 6})
+		c.Advance(ann, "phone", seqs{conv: 6}, nil)
 		wantLoaded(t, c, ann, "phone", seqs{conv: 6, other: 2})
 		stop() // the end writes what waits
 		if got := s.stored(ann, "phone"); !maps.Equal(got, seqs{conv: 6, other: 2}) {
@@ -141,14 +141,14 @@ func TestCursorsOutlastAnEngineThatIsAway(t *testing.T) {
 		c := chat.NewCursors(s, quiet())
 		stop := run(c)
 		defer stop()
-		c.Advance(ann, "phone", seqs{conv: 5, other: 9})
+		c.Advance(ann, "phone", seqs{conv: 5, other: 9}, nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if s.calls == 0 || len(s.kept) != 0 {
 			t.Fatalf("%d calls, %v kept: the engine was to fail", s.calls, s.kept)
 		}
 		wantLoaded(t, c, ann, "phone", seqs{conv: 5, other: 9})
-		c.Advance(ann, "phone", seqs{conv: 7, other: 8})
+		c.Advance(ann, "phone", seqs{conv: 7, other: 8}, nil)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := s.stored(ann, "phone"); !maps.Equal(got, seqs{conv: 7, other: 9}) {
@@ -164,10 +164,10 @@ func TestCursorsOnTheirWayCount(t *testing.T) {
 		c := chat.NewCursors(s, quiet())
 		stop := run(c)
 		defer stop()
-		c.Advance(ann, "phone", seqs{conv: 5, other: 2})
+		c.Advance(ann, "phone", seqs{conv: 5, other: 2}, nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		c.Advance(ann, "phone", seqs{other: 3})
+		c.Advance(ann, "phone", seqs{other: 3}, nil)
 		wantLoaded(t, c, ann, "phone", seqs{conv: 5, other: 3})
 		close(s.hold)
 		time.Sleep(time.Second)
@@ -188,7 +188,7 @@ func TestCursorsOfMany(t *testing.T) {
 		for i := range people {
 			all.Go(func() {
 				for seq := range uint64(5) {
-					c.Advance(person(i), "phone", seqs{conv: seq + 1, other: seq + 2})
+					c.Advance(person(i), "phone", seqs{conv: seq + 1, other: seq + 2}, nil)
 				}
 			})
 		}

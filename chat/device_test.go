@@ -27,9 +27,9 @@ func TestDevicesGoOnWhereTheyWere(t *testing.T) {
 	s := &chat.Devices{Store: engine, Cursors: cursors, Now: now.Now}
 
 	login(t, s, ann, "phone", seqs{})
-	cursors.Advance(ann, "phone", seqs{conv: 10})
+	cursors.Advance(ann, "phone", seqs{conv: 10}, nil)
 	login(t, s, ann, "laptop", seqs{conv: 10})
-	cursors.Advance(ann, "laptop", seqs{conv: 20, other: 3})
+	cursors.Advance(ann, "laptop", seqs{conv: 20, other: 3}, nil)
 	login(t, s, ann, "phone", seqs{conv: 10})
 	login(t, s, ann, "tablet", seqs{conv: 20, other: 3})
 	login(t, s, bob, "phone", seqs{})

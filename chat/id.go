@@ -98,6 +98,20 @@ func (c ConvID) Users() (a, b UserID, ok bool) {
 	return a, b, found && a.Valid() && b.Valid() && a <= b
 }
 
+// Other returns who else is in a direct conversation of a user, which is the user in the one with herself; ok is false for
+// any other conversation.
+func (c ConvID) Other(user UserID) (other UserID, ok bool) {
+	a, b, ok := c.Users()
+	switch {
+	case !ok:
+	case user == a:
+		return b, true
+	case user == b:
+		return a, true
+	}
+	return "", false
+}
+
 // Room returns the room of a room's conversation; ok is false for any other.
 func (c ConvID) Room() (room RoomID, ok bool) {
 	rest, found := strings.CutPrefix(string(c), "r:")

@@ -241,17 +241,21 @@ func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return limit, mayEnter(user, conv)
+}
+
+// mayEnter tells whether a user has a part in a conversation.
+func mayEnter(user UserID, conv ConvID) error {
 	if _, ok := conv.Room(); ok {
-		return 0, Errorf(NotFound, "room: no such room")
+		return Errorf(NotFound, "room: no such room")
 	}
-	a, b, ok := conv.Users()
-	if !ok {
-		return 0, Errorf(Invalid, "conv: not a conversation id")
+	if _, _, ok := conv.Users(); !ok {
+		return Errorf(Invalid, "conv: not a conversation id")
 	}
-	if user != a && user != b {
-		return 0, Errorf(Forbidden, "conv: not one of yours")
+	if _, ok := conv.Other(user); !ok {
+		return Errorf(Forbidden, "conv: not one of yours")
 	}
-	return limit, nil
+	return nil
 }
 
 // Behind returns those of a user's conversations that hold something past the cursors, with the cursor of each.

@@ -204,13 +204,15 @@ func openStorm(t *testing.T) *stormHouse {
 		t.Fatal(err)
 	}
 	s.door = realtime.New(realtime.Config{
-		Accounts: accounts, Messages: messages, Cursors: cursors, Registry: registry,
+		Accounts: accounts, Messages: messages, Cursors: cursors,
+		Receipts: &chat.Receipts{Messages: s.store, Cursors: cursors}, Registry: registry,
 		Devices: &chat.Devices{Store: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
 		Transport: socketio.Config{
 			Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},
 			Extension: &watchedExtension{library, s},
 		},
 	})
+	cursors.Moved = s.door.Moved
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { cursors.Run(background) })

@@ -27,7 +27,9 @@ const (
 // eventTable joins the tables that stand at the head of each noun's file.
 func eventTable() map[string]event {
 	all := make(map[string]event)
-	for _, table := range []map[string]event{loginEvents(), messageEvents(), deviceEvents(), searchEvents()} {
+	for _, table := range []map[string]event{
+		loginEvents(), messageEvents(), receiptEvents(), deviceEvents(), searchEvents(),
+	} {
 		for name, e := range table {
 			all[name] = e
 		}

@@ -34,6 +34,7 @@ type house struct {
 	door     *realtime.Server
 	accounts *chat.Accounts
 	messages *chat.Messages
+	cursors  *chat.Cursors
 	engine   *faultyStore
 }
 
@@ -41,6 +42,13 @@ type house struct {
 type faultyStore struct {
 	chat.Store
 	away atomic.Bool
+}
+
+func (s *faultyStore) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
+	if s.away.Load() {
+		return chat.Wrap(chat.Unavailable, "the engine does not answer", errors.New("secret of the house"))
+	}
+	return s.Store.AdvanceCursors(ctx, cursors)
 }
 
 func (s *faultyStore) Append(ctx context.Context, batch []chat.Message) ([]chat.Receipt, error) {
@@ -69,10 +77,12 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 		Limits: chat.AccountLimits{LoginByAccount: none, LoginByAddress: none, RegisterByAddress: none}, Now: time.Now, Log: log,
 	}
 	cursors := chat.NewCursors(h.engine, log)
+	h.cursors = cursors
 	h.messages = chat.NewMessages(h.engine, h.engine, time.Now)
 	cfg := realtime.Config{
 		Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
 		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
+		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors},
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
 		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: time.Now},
 		Now:      time.Now, Log: log,
@@ -85,6 +95,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	}
 	h.door = realtime.New(cfg)
 	h.accounts.Revoked = h.door.Revoke
+	cursors.Moved = h.door.Moved
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { cursors.Run(background) })

@@ -204,8 +204,8 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	user, device := who.user, who.device
 	reply := loginReply{Message: "登录成功", ID: s.socket.ID(), UserID: user, Device: device}
 	s.mu.Lock()
-	formerUser, wasIn := s.user, s.phase != idle
-	sameDevice := wasIn && s.user == user && s.device == device
+	formerUser, formerDevice, wasIn := s.user, s.device, s.phase != idle
+	sameDevice := wasIn && formerUser == user && formerDevice == device
 	sameToken := s.token.ID == who.token.ID
 	s.mu.Unlock()
 	if sameDevice && sameToken {
@@ -246,8 +246,9 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	}
 	s.user, s.device, s.token, s.phase, s.loggedIn = user, device, who.token, replaying, s.door.cfg.Now()
 	s.generation++
-	s.forget()
+	wrote := s.forget()
 	s.mu.Unlock()
+	s.door.cfg.Cursors.Advance(formerUser, formerDevice, nil, wrote)
 
 	// From here on nothing that is committed passes unnoticed. What was committed before is in the engine.
 	if err := s.door.still(ctx, who); err != nil {

@@ -116,6 +116,9 @@ func (r *replay) send(m *chat.Message) error {
 		}
 		s.conn.Enqueue(messageFrame(event, m, m.At.Before(s.loggedIn)))
 	}
+	if m.Sender == r.user {
+		t.wrote = m.Seq // it may not have been told before a crash
+	}
 	s.mark(t, m.Seq)
 	s.prove()
 	s.mu.Unlock()

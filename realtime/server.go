@@ -23,6 +23,7 @@ type Config struct {
 	Searches *chat.Searches
 	Devices  *chat.Devices
 	Cursors  *chat.Cursors
+	Receipts *chat.Receipts
 	Registry *chat.Registry
 	Now      func() time.Time
 	Log      *slog.Logger

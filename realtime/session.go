@@ -30,11 +30,13 @@ type session struct {
 	loggedIn   time.Time              // messages older than this were sent while she was away
 	settled    sync.Cond              // inFlight fell, or the session ended
 	inFlight   int                    // submitted messages whose end is not known
+	marking    int                    // marks to be moved whose end is not known
 	convs      map[chat.ConvID]*track // conversations that this session has heard of since login
 	missed     map[chat.ConvID]uint64 // while replaying: what went by, as the number to go on from
 	own        map[place]struct{}     // while replaying: messages that this session sent
 	unproven   []*track               // sent since proving was asked for
 	proving    map[chat.ConvID]uint64 // received by the device as soon as the pong comes
+	wrote      map[chat.ConvID]uint64 // what the user sent up to, and so has read: told with the next proof
 	provingAt  uint32                 // the ping's index
 }
 
@@ -52,6 +54,7 @@ const (
 type track struct {
 	conv  chat.ConvID
 	sent  uint64 // the highest number; 0 when nothing was sent since login
+	wrote uint64 // the highest number of her own, if it was not told as read yet
 	dirty bool   // in unproven
 }
 
@@ -113,6 +116,7 @@ func (s *session) end(stored *chat.Message) (flush bool) {
 		s.miss(stored)
 	case live:
 		if t := s.track(stored.Conv); t.follows(stored.Seq) {
+			t.wrote = stored.Seq
 			s.mark(t, stored.Seq)
 			return s.prove()
 		} else if stored.Seq > t.sent {
@@ -211,9 +215,21 @@ func (s *session) prove() (flush bool) {
 	for i, t := range s.unproven {
 		s.proving[t.conv], t.dirty = t.sent, false
 		s.unproven[i] = nil
+		s.tellRead(t)
 	}
 	s.unproven = s.unproven[:0]
 	return true
+}
+
+// tellRead notes what the user has sent, and so has read, for the next proof.
+func (s *session) tellRead(t *track) {
+	if t.wrote == 0 {
+		return
+	}
+	if s.wrote == nil {
+		s.wrote = make(map[chat.ConvID]uint64)
+	}
+	s.wrote[t.conv], t.wrote = t.wrote, 0
 }
 
 // Pong implements socketio.Handler: all that was queued before the ping has arrived.
@@ -223,11 +239,11 @@ func (s *session) Pong(index uint32) {
 		s.mu.Unlock()
 		return
 	}
-	user, device, arrived := s.user, s.device, s.proving
-	s.proving = nil
+	user, device, arrived, wrote := s.user, s.device, s.proving, s.wrote
+	s.proving, s.wrote = nil, nil
 	flush := s.prove()
 	s.mu.Unlock()
-	s.door.cfg.Cursors.Advance(user, device, arrived)
+	s.door.cfg.Cursors.Advance(user, device, arrived, wrote)
 	if flush {
 		s.conn.Flush()
 	}
@@ -246,19 +262,25 @@ func (s *session) Tick() {
 // Disconnected implements socketio.Handler.
 func (s *session) Disconnected(reason string) {
 	s.mu.Lock()
-	user := s.user
+	user, device := s.user, s.device
 	wasIn := s.phase != idle
 	s.phase = over
-	s.forget()
+	wrote := s.forget()
 	s.settled.Broadcast()
 	s.mu.Unlock()
+	s.door.cfg.Cursors.Advance(user, device, nil, wrote)
 	s.door.leave(s, user, wasIn)
 	s.door.cfg.Log.Debug("socket left", "socket", s.socket.ID(), "user", user, "reason", reason)
 }
 
-// forget drops what was known of the conversations.
-func (s *session) forget() {
-	s.convs, s.missed, s.own, s.unproven, s.proving = nil, nil, nil, nil, nil
+// forget drops what was known of the conversations, and returns what the user has sent in them: that needs no proof.
+func (s *session) forget() (wrote map[chat.ConvID]uint64) {
+	for _, t := range s.unproven {
+		s.tellRead(t)
+	}
+	wrote = s.wrote
+	s.convs, s.missed, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil
+	return wrote
 }
 
 // leave takes a session out of the hub and, if it had logged in, out of the registry.
