@@ -1,6 +1,8 @@
-// Package sio is a light Socket.IO client: Engine.IO 4 and Socket.IO 5 over one WebSocket, without a goroutine of its
-// own. The load generator drives thousands of them beside the server that it measures, and the end-to-end tests send
-// with it what no well-behaved client would. It knows no event names.
+// Package sio is a light Socket.IO client without a goroutine of its own. It knows no event names.
+//
+// Conn is Engine.IO 4 and Socket.IO 5 over one WebSocket: the load generator drives thousands of them beside the server
+// that it measures, and the end-to-end tests send with it what no well-behaved client would. Session is what clients in
+// the field do: either protocol of Engine.IO, by polling, by WebSocket, or upgrading from one to the other.
 package sio
 
 import (
@@ -49,27 +51,35 @@ func (e *RefusedError) Error() string { return "refused: " + e.Message }
 
 // Open dials a server by its http URL and returns once the Engine.IO session stands. No namespace is joined yet.
 func Open(ctx context.Context, url string) (*Conn, error) {
-	url = "ws" + strings.TrimPrefix(url, "http") + "/socket.io/?EIO=4&transport=websocket"
-	dialer := ws.Dialer{ReadBufferSize: bufSize, WriteBufferSize: bufSize}
-	conn, early, _, err := dialer.Dial(ctx, url)
+	c, err := dial(ctx, url+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{net: conn, r: early, w: bufio.NewWriterSize(conn, bufSize)}
-	if c.r == nil { // else it holds frames that came with the handshake
-		c.r = bufio.NewReaderSize(conn, bufSize)
-	}
 	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetReadDeadline(deadline)
-		defer conn.SetReadDeadline(time.Time{})
+		c.SetReadDeadline(deadline)
+		defer c.SetReadDeadline(time.Time{})
 	}
 	_, open, err := c.ReadFrame()
 	if err == nil && !bytes.HasPrefix(open, []byte("0{")) {
 		err = fmt.Errorf("not an open packet: %q", open)
 	}
 	if err != nil {
-		conn.Close()
+		c.Close()
 		return nil, err
+	}
+	return c, nil
+}
+
+// dial opens a WebSocket at an http URL.
+func dial(ctx context.Context, url string) (*Conn, error) {
+	dialer := ws.Dialer{ReadBufferSize: bufSize, WriteBufferSize: bufSize}
+	conn, early, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http"))
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{net: conn, r: early, w: bufio.NewWriterSize(conn, bufSize)}
+	if c.r == nil { // else it holds frames that came with the handshake
+		c.r = bufio.NewReaderSize(conn, bufSize)
 	}
 	return c, nil
 }
