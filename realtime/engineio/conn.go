@@ -14,6 +14,8 @@ type Conn struct {
 	leave  func()     // Config.Admit's; nil for none
 	old    *protocol3 // nil when the client speaks protocol 4
 
+	posted post // the last one; touched by one post at a time
+
 	in sync.Mutex // held while the handler hears a packet: a POST may still run while the WebSocket takes over
 
 	mu      sync.Mutex // guards what follows; taken before the server's and the wheel's
@@ -25,6 +27,7 @@ type Conn struct {
 	posting bool
 	ws      *webSocket // nil while polling
 	poll    *poll      // the GET that waits, if any
+	polled  string     // the mark of the last poll, see markOf
 	timer   timer
 
 	queue   queue

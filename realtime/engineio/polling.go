@@ -2,10 +2,12 @@ package engineio
 
 import (
 	"errors"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -21,9 +23,30 @@ const bodyWait = 30 * time.Second
 // not, because the probe's answer is late or lost, from polling as fast as it can.
 const pollHold = 100 * time.Millisecond
 
+// A browser sends a request again by itself when the connection that it kept breaks before a word of the answer has come
+// (RFC 9110, section 9.2.2; for posts it does so against the RFC). The client hears nothing of it. But it marks each
+// request by a parameter t of its own, and a repeat has the mark of the former one. What has no mark is not told apart.
+
+// maxMark is how long a mark may be, in bytes: clients have a dozen.
+const maxMark = 64
+
+// markOf returns the mark of a request; "" for none.
+func markOf(r *http.Request) string {
+	if mark := r.URL.Query().Get("t"); len(mark) <= maxMark {
+		return strings.Clone(mark) // not with all of the URL in tow
+	}
+	return ""
+}
+
+// post is what tells a post from its repeat: some clients make their marks carelessly.
+type post struct {
+	mark string
+	sum  uint32 // of the body
+}
+
 // servePoll answers a GET with everything that is queued, or waits for the first thing that is.
 func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
-	waiting := &poll{answer: make(chan payload, 1)}
+	waiting, mark := &poll{answer: make(chan payload, 1)}, markOf(r)
 	var home <-chan time.Time // nil: never
 	c.mu.Lock()
 	switch {
@@ -40,6 +63,11 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		c.mu.Unlock()
 		errUnknownSession.write(w)
 		return
+	case mark != "" && mark == c.polled: // the answer was lost, and what was in it
+		c.mu.Unlock()
+		c.close(closeTransport("poll repeated"))
+		errBadRequest.write(w)
+		return
 	case c.closed || c.queue.len() > 0:
 		c.confirm()
 		waiting.answer <- c.takePayload()
@@ -50,6 +78,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 			home = time.After(pollHold)
 		}
 	}
+	c.polled = mark
 	c.mu.Unlock()
 
 	answer, answered := payload{}, true
@@ -211,6 +240,11 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, s
 	case err != nil:
 		return closeTransport("body not received"), http.StatusBadRequest
 	}
+	this := post{markOf(r), crc32.ChecksumIEEE(body)}
+	if this.mark != "" && this == c.posted { // only the answer was lost
+		return nil, http.StatusOK
+	}
+	c.posted = this
 	err = c.decodePayload(body, binary, func(p packet) error {
 		if end = c.receive(p); end != nil {
 			return errors.New(end.reason)

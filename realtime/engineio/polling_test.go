@@ -265,3 +265,44 @@ func TestBinaryPostIsDecodedOnce(t *testing.T) {
 	ann := h.come()
 	h.must(ann.post("b"+base64.StdEncoding.EncodeToString(data)), 200, "ok")
 }
+
+// A browser repeats a request by itself when a kept connection breaks before the answer. What was in a lost answer is
+// lost, so the session ends and the client comes back.
+func TestRepeatedPollEndsTheSession(t *testing.T) {
+	for _, query := range []string{"", "EIO=3"} {
+		h := open(t, Config{}, nil)
+		ann := h.come()
+		if query != "" {
+			ann = h.come3("")
+		}
+		ann.guest.conn.Send(text("one"))
+		if a := h.ask("GET", ann.query()+"&t=first", ""); a.status != 200 || !strings.Contains(a.body, "4one") {
+			t.Fatalf("%+v", a)
+		}
+		ann.guest.conn.Ping(0)
+		ann.guest.conn.Send(text("two"))
+		h.must(h.ask("GET", ann.query()+"&t=first", ""), 400, badRequest)
+		h.mustEndWith(ann.guest, "poll repeated")
+		ann.guest.noPong(t)
+	}
+}
+
+func TestPollsOfTheirOwnMarks(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	for _, mark := range []string{"&t=a", "&t=b", "&t=a", "", "", "&t=" + strings.Repeat("x", 100), "&t=" + strings.Repeat("x", 100)} {
+		ann.guest.conn.Send(text("one"))
+		h.must(h.ask("GET", ann.query()+mark, ""), 200, "4one")
+	}
+}
+
+func TestRepeatedPostIsHeardOnce(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	for _, post := range []struct{ mark, body string }{
+		{"&t=a", "4one"}, {"&t=a", "4one"}, {"&t=a", "4two"}, {"&t=b", "4two"}, {"", "4three"}, {"", "4three"},
+	} {
+		h.must(h.ask("POST", ann.query()+post.mark, post.body), 200, "ok")
+	}
+	h.must(ann.poll(), 200, strings.Join([]string{"4one", "4two", "4two", "4three", "4three"}, "\x1e"))
+}

@@ -1,9 +1,12 @@
 package engineio
 
 import (
+	"encoding/binary"
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // protocol3 is what a Conn has beside the rest when its client speaks Engine.IO protocol 3 (Socket.IO 1.x and 2.x).
@@ -67,61 +70,77 @@ func (c *Conn) deadline() int64 {
 }
 
 // The server cannot ping a client of protocol 3, so Conn.Ping looks for other proof that the client has received what
-// was queued. It counts bytes: those on the account when Ping was called must have left, and must have arrived.
+// was queued.
 //
-// Polling: the client asks again when it has the answer, so its next request proves the answer before. A request that
-// a browser or proxy repeats by itself, after an answer was lost on the way without an error here, would prove too much.
+// WebSocket: a ping of the WebSocket layer (RFC 6455, section 5.5.2), which the client's WebSocket answers by itself when
+// it has read what came before. It goes through proxies, whose kernels acknowledge bytes that a client never sees. A
+// client that leaves it unanswered, against the RFC, is proven nothing: it hears things again when it comes back. A proxy
+// that ends WebSockets itself, instead of passing their bytes on, answers in the client's place.
 //
-// WebSocket: the peer's TCP has acknowledged the bytes, see unacknowledged. A client that dies with bytes unread in its
-// kernel has been proven more than it has seen.
-
-// proofWait is the least time from a Ping to a look for the proof. Each look in vain doubles it.
-const proofWait = 50 * time.Millisecond
+// Polling: the client asks again when it has the answer, so its next request proves the answer before. Bytes are counted:
+// those on the account when Ping was called must have left, and must have arrived.
 
 // mark3 is Ping for protocol 3.
 func (c *Conn) mark3(now int64) {
 	c.pings++
 	c.pingedAt = now
 	c.old.mark = c.old.out + int64(c.queued)
-	c.armBefore(now + int64(proofWait))
+	switch {
+	case c.ws != nil:
+		c.enqueue(socketPing(c.pings))
+	case c.proven():
+		c.armBefore(now)
+	}
 }
 
-// confirm notes that all that has left has arrived, for a poll or an upgrade packet says so.
+// socketPing makes a ping of the WebSocket layer that names a Ping.
+func socketPing(index uint32) *Frame {
+	return newFrame(binary.BigEndian.AppendUint32(make([]byte, maxHeader, maxHeader+4), index), ws.OpPing)
+}
+
+// socketPonged hears a pong of the WebSocket layer, which may be one that nobody asked for.
+func (c *Conn) socketPonged(data []byte) {
+	c.mu.Lock()
+	index := c.pings
+	if c.old == nil || index == c.pongs || len(data) != 4 || binary.BigEndian.Uint32(data) != index {
+		c.mu.Unlock()
+		return
+	}
+	c.pongs = index
+	c.mu.Unlock()
+	c.proved(index)
+}
+
+// confirm notes that all that has left by polls has arrived, for a poll or an upgrade packet says so.
 func (c *Conn) confirm() {
 	if c.old == nil {
 		return
 	}
 	c.old.arrived = c.old.out
-	if c.pings != c.pongs && c.old.arrived >= c.old.mark {
+	if c.pings != c.pongs && c.proven() {
 		c.armBefore(c.server.wheel.now())
 	}
 }
 
-// proven tells whether all that was queued before the last Ping has arrived.
-func (c *Conn) proven() bool {
-	switch {
-	case c.old.arrived >= c.old.mark:
-		return true
-	case c.ws == nil || c.old.out < c.old.mark:
-		return false
-	}
-	n, ok := c.ws.unacknowledged()
-	return ok && c.old.out-int64(n) >= c.old.mark
-}
+// proven tells whether all that was queued before the last Ping has arrived by polls.
+func (c *Conn) proven() bool { return c.old.arrived >= c.old.mark }
 
 // tick3 is what tick does for protocol 3; an index other than 0 is for Handler.Pong.
 func (c *Conn) tick3(now int64) (index uint32) {
 	c.armBefore(c.deadline())
 	switch {
-	case c.pings == c.pongs:
+	case c.pings == c.pongs || !c.proven():
 		return 0
-	case c.handler == nil || !c.proven():
-		c.armBefore(now + max(int64(proofWait), now-c.pingedAt))
+	case c.handler == nil: // Config.Open still runs
+		c.armBefore(now + int64(proofWait))
 		return 0
 	}
-	c.pongs++
+	c.pongs = c.pings
 	return c.pongs
 }
+
+// proofWait is the time to the next look when proof comes too early.
+const proofWait = 50 * time.Millisecond
 
 // proved tells the handler, in turn with the packets.
 func (c *Conn) proved(index uint32) {

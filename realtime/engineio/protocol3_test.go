@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -293,43 +292,89 @@ func TestUpgradeProvesThePolls(t *testing.T) {
 	}
 }
 
-// What a peer has not read is proven as far as its kernel has taken it, and no further.
-func TestAcknowledgedBytesAreProof(t *testing.T) {
-	h := open(t, Config{MaxQueued: 64 << 20}, nil)
+// mustPing hears a ping of the WebSocket layer and returns what it says.
+func (p *peer) mustPing() []byte {
+	p.t.Helper()
+	f, err := p.frame()
+	if err != nil || f.Header.OpCode != ws.OpPing {
+		p.t.Fatalf("got frame %v, %v instead of a ping", f.Header, err)
+	}
+	return f.Payload
+}
+
+// The client's WebSocket answers a ping when it has read what came before: what its kernel has taken is no proof.
+func TestPongOfTheSocketIsProof(t *testing.T) {
+	h := open(t, Config{}, nil)
 	ann, guest := h.join3()
-	ann.Conn.(*net.TCPConn).SetReadBuffer(64 << 10)
-	guest.conn.Send(text("small"))
+	guest.conn.Send(text("one"))
 	index, ok := guest.conn.Ping(0)
 	if !ok {
 		t.Fatal("no ping")
 	}
+	guest.conn.Flush()
+	ann.mustHear("4one")
+	asked := ann.mustPing()
+	ann.send(ws.NewPongFrame(nil), ws.NewPongFrame([]byte("hello")), ws.NewPongFrame([]byte{0, 0, 0, 9})) // allowed, and no proof
+	h.mustBeIdle()
+	ann.say("4two")
+	ann.mustHear("4two") // all of it was read
+	guest.noPong(t)
+	ann.send(ws.NewPongFrame(asked), ws.NewPongFrame(asked))
 	if got := receive(t, "the proof", guest.pongs); got != index {
 		t.Errorf("proof %d, want %d", got, index)
 	}
-	ann.mustHear("4small")
-	big := strings.Repeat("x", 1<<20)
-	for range 32 {
-		guest.conn.Send(text(big))
-	}
-	if index, ok = guest.conn.Ping(0); !ok {
-		t.Fatal("no second ping")
-	}
-	h.mustBeIdle()
+	ann.say("4three")
+	ann.mustHear("4three")
 	guest.noPong(t)
-	for range 32 {
-		ann.mustHear("4" + big)
+}
+
+func TestPingsOfProtocol4StayInItsPackets(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann, guest := h.join()
+	if _, ok := guest.conn.Ping(0); !ok {
+		t.Fatal("no ping")
 	}
-	if got := receive(t, "the second proof", guest.pongs); got != index {
+	guest.conn.Flush()
+	ann.mustHear("2")
+	ann.send(ws.NewPongFrame([]byte{0, 0, 0, 1}))
+	ann.say("4one")
+	ann.mustHear("4one")
+	guest.noPong(t)
+}
+
+// What polls have not taken goes by the WebSocket, and so does the question for its proof.
+func TestUpgradeAsksForTheRest(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come3("")
+	socket, err := h.dialAs("3", "&sid="+ann.sid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket.say("2probe")
+	socket.mustHear("3probe")
+	ann.guest.conn.Send(text("one"))
+	index, ok := ann.guest.conn.Ping(0)
+	if !ok {
+		t.Fatal("no ping")
+	}
+	socket.say("5")
+	socket.mustHear("4one")
+	asked := socket.mustPing()
+	ann.guest.noPong(t)
+	socket.send(ws.NewPongFrame(asked))
+	if got := receive(t, "the proof", ann.guest.pongs); got != index {
 		t.Errorf("proof %d, want %d", got, index)
 	}
 }
 
 func TestPingOfProtocol3KeepsItsGap(t *testing.T) {
 	h := open(t, Config{}, nil)
-	_, guest := h.join3()
+	ann, guest := h.join3()
 	if _, ok := guest.conn.Ping(0); !ok {
 		t.Fatal("no ping")
 	}
+	guest.conn.Flush()
+	ann.send(ws.NewPongFrame(ann.mustPing()))
 	receive(t, "the proof", guest.pongs)
 	if _, ok := guest.conn.Ping(200 * time.Millisecond); ok {
 		t.Error("a ping within the gap")

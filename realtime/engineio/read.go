@@ -34,6 +34,9 @@ func (c *Conn) readMessages(sock *webSocket) error {
 		case op == ws.OpPing: // of the WebSocket layer, from a proxy
 			c.Enqueue(pong(data))
 			continue
+		case op == ws.OpPong:
+			c.socketPonged(data)
+			continue
 		}
 		p, err := c.decode(data, op == ws.OpBinary)
 		if err != nil {

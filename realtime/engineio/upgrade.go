@@ -62,6 +62,7 @@ func (c *Conn) readProbe(sock *webSocket) bool {
 			err = sock.fill()
 		case op == ws.OpPing:
 			_, err = sock.conn.Write(pong(data).wire)
+		case op == ws.OpPong: // to nothing of ours
 		case op == ws.OpText && string(data) == "2probe":
 			if _, err = sock.conn.Write(textPacket(packetPong, "probe").wire); err == nil {
 				c.releasePolls()
@@ -102,6 +103,9 @@ func (c *Conn) takeOver(sock *webSocket) bool {
 	if c.old != nil {
 		c.old.base64 = c.old.socketBase64
 		c.confirm() // the client has sent this packet when its last poll was answered
+		if c.pings != c.pongs && !c.proven() {
+			c.enqueue(socketPing(c.pings)) // behind what the polls have not taken
+		}
 	}
 	return true
 }

@@ -136,7 +136,7 @@ func goodbye(payload []byte) *closing {
 	}
 }
 
-// take returns the next message or ping that has arrived whole; ok is false when fill must read first. data is valid
+// take returns the next message, ping or pong that has arrived whole; ok is false when fill must read first. data is valid
 // until the next take or fill. An error is a *closing.
 func (s *webSocket) take() (op ws.OpCode, data []byte, ok bool, err error) {
 	for {
@@ -226,10 +226,8 @@ func (s *webSocket) check(h ws.Header) error {
 // frame takes one frame and returns what it completes, or OpContinuation for nothing.
 func (s *webSocket) frame(h ws.Header, payload []byte) (op ws.OpCode, data []byte, err error) {
 	switch h.OpCode {
-	case ws.OpPing:
-		return ws.OpPing, payload, nil
-	case ws.OpPong:
-		return ws.OpContinuation, nil, nil
+	case ws.OpPing, ws.OpPong:
+		return h.OpCode, payload, nil
 	case ws.OpClose:
 		return 0, nil, goodbye(payload)
 	case ws.OpContinuation:
