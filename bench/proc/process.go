@@ -24,7 +24,7 @@ type Process struct {
 	err    error
 }
 
-var serverURL = regexp.MustCompile(`http://[^\s/"']+:\d+`)
+var serverURL = regexp.MustCompile(`(?:http|mongodb)://[^\s/"']+:\d+`)
 
 // Start runs cmd and waits until it prints a URL to its standard output. The program's standard error is kept, the
 // last of it, for Stderr.
@@ -85,6 +85,12 @@ func (p *Process) Stop(wait time.Duration) error {
 		return fmt.Errorf("%s did not end within %v of SIGTERM", p.cmd.Path, wait)
 	}
 }
+
+// Exited is closed when the process is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Signal sends a signal to the process; an error says that it is gone.
+func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
 // Kill ends the process at once (SIGKILL) and returns when it is gone.
 func (p *Process) Kill() {

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+const (
+	ann  = "a0"
+	bob  = "b0"
+	carl = "c0"
+	both = ann + "|" + bob
+)
+
+// chatter is Ann's phone, Bob's phone and Bob's desk, and two messages of Ann's that all heard as they should.
+type chatter struct {
+	*oracle
+	annPhone, bobPhone, bobDesk *deviceLog
+	phone, desk                 *linkLog // Bob's
+}
+
+func newChatter() *chatter {
+	c := &chatter{oracle: newOracle()}
+	c.annPhone, c.bobPhone, c.bobDesk = c.device(ann, "phone"), c.device(bob, "phone"), c.device(bob, "desk")
+	c.phone, c.desk = c.connected(c.bobPhone, "WebSocket"), c.connected(c.bobDesk, "WebSocket")
+	c.sending(c.annPhone, both, "one")
+	c.acked("one", both, 1)
+	c.sending(c.annPhone, both, "two")
+	c.acked("two", both, 2)
+	for _, l := range []*linkLog{c.phone, c.desk} {
+		l.hear(said("one", 1), "newMessage")
+		l.hear(said("two", 2), "newMessage")
+	}
+	return c
+}
+
+func said(text string, seq uint64) message {
+	return message{From: ann, Text: text, Conv: both, Seq: seq}
+}
+
+func told(texts ...string) history {
+	h := history{both: nil}
+	for i, text := range texts {
+		h[both] = append(h[both], said(text, uint64(i+1)))
+	}
+	return h
+}
+
+func TestOracleIsContent(t *testing.T) {
+	c := newChatter()
+	v := c.judge(told("one", "two"))
+	if v.broken() {
+		t.Errorf("it finds %v", v.examples)
+	}
+	want := verdict{Sent: 2, Attempts: 2, Acked: 2, Stored: 2, Heard: 4, Links: 2}
+	v.findings = findings{}
+	if !equal(v, want) {
+		t.Errorf("it counts %+v, want %+v", v, want)
+	}
+	if c.behind(told("one", "two")) != 0 {
+		t.Error("something is said to be owed")
+	}
+}
+
+func equal(a, b verdict) bool {
+	return a.Sent == b.Sent && a.Attempts == b.Attempts && a.Acked == b.Acked && a.Refused == b.Refused &&
+		a.Unanswered == b.Unanswered && a.UnansweredStored == b.UnansweredStored && a.Stored == b.Stored &&
+		a.Heard == b.Heard && a.Repeats == b.Repeats && a.Links == b.Links
+}
+
+// What may happen and breaks nothing: repeats after a reconnection, one's own messages, sends without an end.
+func TestOracleAllowsWhatIsPromised(t *testing.T) {
+	c := newChatter()
+	again := c.connected(c.bobPhone, "WebSocket")
+	again.hear(said("two", 2), "newMessage")
+	c.sending(c.annPhone, both, "three") // stored, and the ack was lost
+	again.hear(said("three", 3), "newMessage")
+	c.connected(c.bobDesk, "WebSocket").hear(said("three", 3), "newMessage")
+	c.connected(c.annPhone, "WebSocket").hear(said("three", 3), "sentMessage") // her own, by another socket of hers
+	c.sending(c.annPhone, both, "four")                                        // lost before it arrived
+	c.sending(c.annPhone, both, "five")
+	c.refused("five")
+	v := c.judge(told("one", "two", "three"))
+	if v.broken() {
+		t.Errorf("it finds %v", v.examples)
+	}
+	want := verdict{Sent: 5, Attempts: 5, Acked: 2, Refused: 1, Unanswered: 2, UnansweredStored: 1, Stored: 3, Heard: 8, Repeats: 1, Links: 5}
+	if !equal(v, want) {
+		t.Errorf("it counts %+v, want %+v", v, want)
+	}
+}
+
+func TestOracleFinds(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		happen func(*chatter) history
+		want   []string
+	}{
+		{"an acked message that is not in history", func(c *chatter) history {
+			return told("one")
+		}, []string{"acked lost", "gaps"}},
+		{"an acked message under another number", func(c *chatter) history {
+			return told("two", "one")
+		}, []string{"acked lost", "duplicates by number"}},
+		{"a message stored twice", func(c *chatter) history {
+			return told("one", "two", "two")
+		}, []string{"duplicates by number", "undelivered"}},
+		{"a ref acked with two numbers", func(c *chatter) history {
+			c.sending(c.annPhone, both, "two")
+			c.acked("two", both, 3)
+			return told("one", "two")
+		}, []string{"duplicates by number", "acked lost"}},
+		{"two texts under one number", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.connected(c.bobPhone, "WebSocket").hear(said("three", 2), "newMessage")
+			return told("one", "two")
+		}, []string{"duplicates by number"}},
+		{"two messages swapped", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.sending(c.annPhone, both, "four")
+			for _, l := range []*linkLog{c.phone, c.desk} {
+				l.hear(said("four", 4), "newMessage")
+				l.hear(said("three", 3), "newMessage")
+			}
+			return told("one", "two", "three", "four")
+		}, []string{"reordered", "gaps"}},
+		{"a repeat on one connection", func(c *chatter) history {
+			c.phone.hear(said("two", 2), "newMessage")
+			return told("one", "two")
+		}, []string{"reordered"}},
+		{"a message that one device never hears", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.phone.hear(said("three", 3), "newMessage")
+			return told("one", "two", "three")
+		}, []string{"undelivered"}},
+		{"a message that comes a connection too late", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.sending(c.annPhone, both, "four")
+			c.phone.hear(said("three", 3), "newMessage")
+			c.phone.hear(said("four", 4), "newMessage")
+			c.connected(c.bobDesk, "WebSocket").hear(said("four", 4), "newMessage")
+			c.connected(c.bobDesk, "WebSocket").hear(said("three", 3), "newMessage")
+			return told("one", "two", "three", "four")
+		}, []string{"gaps"}},
+		{"a gap in history", func(c *chatter) history {
+			h := told("one", "two", "two")
+			h[both] = slices.Delete(h[both], 1, 2)
+			return h
+		}, []string{"gaps", "duplicates by number", "acked lost"}},
+		{"a refused message that is stored", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.refused("three")
+			for _, l := range []*linkLog{c.phone, c.desk} {
+				l.hear(said("three", 3), "newMessage")
+			}
+			return told("one", "two", "three")
+		}, []string{"refused but stored"}},
+		{"a text that was cut", func(c *chatter) history {
+			return told("one", "tw")
+		}, []string{"altered or invented", "acked lost", "undelivered"}},
+		{"a message of another sender", func(c *chatter) history {
+			h := told("one", "two")
+			h[both][1].From = bob
+			return h
+		}, []string{"altered or invented"}},
+		{"a message in another conversation", func(c *chatter) history {
+			c.connected(c.device(carl, "desk"), "WebSocket").hear(said("two", 2), "newMessage")
+			return told("one", "two")
+		}, []string{"wrong audience"}},
+		{"an ack that names another conversation", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.acked("three", ann+"|"+carl, 1)
+			return told("one", "two")
+		}, []string{"acks at odds", "acked lost"}},
+		{"a number past the end of history", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.phone.hear(said("three", 3), "newMessage")
+			return told("one", "two")
+		}, []string{"gaps"}},
+		{"a mark that goes back", func(c *chatter) history {
+			c.phone.receipt(reach{both, ann}, mark{2, 2})
+			c.phone.receipt(reach{both, ann}, mark{2, 1})
+			return told("one", "two")
+		}, []string{"marks back"}},
+		{"an answer behind what was told before the question", func(c *chatter) history {
+			c.phone.receipt(reach{both, ann}, mark{2, 1})
+			floor := c.floor(reach{both, ann})
+			c.answered(reach{both, ann}, mark{1, 1}, floor)
+			return told("one", "two")
+		}, []string{"marks back"}},
+		{"read past received", func(c *chatter) history {
+			c.phone.receipt(reach{both, ann}, mark{1, 2})
+			return told("one", "two")
+		}, []string{"marks out of bounds"}},
+		{"received past what was sent", func(c *chatter) history {
+			c.phone.receipt(reach{both, ann}, mark{3, 1})
+			return told("one", "two")
+		}, []string{"marks out of bounds"}},
+		{"received past what is stored", func(c *chatter) history {
+			c.sending(c.annPhone, both, "three")
+			c.phone.receipt(reach{both, ann}, mark{3, 1})
+			return told("one", "two")
+		}, []string{"marks out of bounds"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newChatter()
+			v := o.judge(c.happen(o))
+			for _, want := range c.want {
+				if v.counts[want] == 0 {
+					t.Errorf("it does not find %q, but %v", want, v.examples)
+				}
+			}
+			for found := range v.counts {
+				if !slices.Contains(c.want, found) {
+					t.Errorf("it also finds %q: %v", found, v.examples)
+				}
+			}
+		})
+	}
+}
+
+// Asked twice, the oracle says the same twice.
+func TestOracleJudgesAgain(t *testing.T) {
+	c := newChatter()
+	first, second := c.judge(told("one")), c.judge(told("one"))
+	if !equal(first, second) || first.counts["acked lost"] != 1 || second.counts["acked lost"] != 1 {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+	if v := c.judge(told("one", "two")); v.broken() {
+		t.Errorf("what it found earlier stays: %v", v.examples)
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/parley-chat/parley/bench/sio"
+)
+
+// person is a user with devices, who writes to her contacts.
+type person struct {
+	name, id, token string
+	contacts        []*person
+	devices         []*device
+}
+
+// converse names the conversation of two users.
+func converse(a, b string) string { return min(a, b) + "|" + max(a, b) }
+
+// register makes an account, past the network.
+func register(ctx context.Context, url string, i int) (*person, error) {
+	p := &person{name: fmt.Sprintf("p%d", i)}
+	body := fmt.Sprintf(`{"username":"%s","password":"secret","email":"%s@example.com","phoneNum":"%d"}`, p.name, p.name, 1000+i)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/toregister", bytes.NewReader([]byte(body)))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var answer struct {
+		Message, Token string
+		UserInfo       struct{ UserID string }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		return nil, err
+	}
+	if answer.Token == "" {
+		return nil, fmt.Errorf("/toregister answered %d: %s", res.StatusCode, answer.Message)
+	}
+	p.id, p.token = answer.UserInfo.UserID, answer.Token
+	return p, nil
+}
+
+// historian asks past the network, when all is quiet.
+type historian struct {
+	conn    *sio.Conn
+	lastAck int
+}
+
+func newHistorian(ctx context.Context, url string, p *person) (*historian, error) {
+	conn, err := sio.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadDeadline(time.Now().Add(askWait))
+	if _, err := conn.Connect(map[string]string{"token": p.token}); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &historian{conn: conn}, nil
+}
+
+const askWait = 60 * time.Second // for one answer; FerretDB may take seconds
+
+// ask sends an event and decodes its ack.
+func (h *historian) ask(event string, payload, answer any) error {
+	h.lastAck++
+	args, err := json.Marshal([]any{event, payload})
+	if err != nil {
+		return err
+	}
+	id := strconv.Itoa(h.lastAck)
+	h.conn.Write(append([]byte("42"+id), args...))
+	if err := h.conn.Flush(); err != nil {
+		return err
+	}
+	h.conn.SetReadDeadline(time.Now().Add(askWait))
+	for {
+		packet, err := h.conn.Read()
+		if err != nil {
+			return err
+		}
+		if ack, ok := bytes.CutPrefix(packet, []byte("3"+id+"[")); ok {
+			ack = bytes.TrimSuffix(ack, []byte("]"))
+			if !bytes.HasPrefix(ack, []byte(`{"ok":true`)) {
+				return fmt.Errorf("%s: %s", event, ack)
+			}
+			return json.Unmarshal(ack, answer)
+		}
+	}
+}
+
+// all reads a conversation from its beginning, page by page.
+func (h *historian) all(conv string) ([]message, error) {
+	var messages []message
+	for {
+		var page struct {
+			Messages []message
+			More     bool
+		}
+		after := uint64(0)
+		if n := len(messages); n > 0 {
+			after = messages[n-1].Seq
+		}
+		if err := h.ask("message:since", map[string]any{"conv": conv, "after": after, "limit": 200}, &page); err != nil {
+			return nil, err
+		}
+		messages = append(messages, page.Messages...)
+		if !page.More || len(page.Messages) == 0 {
+			return messages, nil
+		}
+	}
+}
+
+// recall reads the history of all conversations.
+func recall(ctx context.Context, url string, people []*person) (history, error) {
+	h := make(history)
+	for _, p := range people {
+		asker, err := newHistorian(ctx, url, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, contact := range p.contacts {
+			conv := converse(p.id, contact.id)
+			if _, known := h[conv]; known {
+				continue
+			}
+			if h[conv], err = asker.all(conv); err != nil {
+				break
+			}
+		}
+		asker.conn.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-chat/parley/bench/sio"
+)
+
+// visit is one connection of a device, from its login to its end.
+type visit struct {
+	device  *device
+	session *sio.Session
+	log     *linkLog
+
+	mu      sync.Mutex // guards what follows
+	lastAck int
+	letters map[int]*letter // by ack id: on the wire, without an answer
+	silent  map[string]*letter
+	login   int // the ack id of the login
+}
+
+func newVisit(d *device, s *sio.Session, h habit) *visit {
+	return &visit{
+		device: d, session: s, log: d.run.oracle.connected(d.log, h.String()),
+		letters: make(map[int]*letter), silent: make(map[string]*letter),
+	}
+}
+
+// stay logs in, reads and writes until the connection ends, or the device has had enough.
+func (v *visit) stay(ctx context.Context, h habit) {
+	ctx, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer cancel()
+		v.read(ctx, h.upgrade)
+	})
+	if v.logIn() == nil {
+		v.write(ctx, h.stay)
+	}
+	if h.polite && ctx.Err() == nil {
+		v.session.Leave()
+	}
+	v.session.Close()
+	reading.Wait()
+	cancel()
+	v.bury()
+}
+
+func (v *visit) logIn() error {
+	v.mu.Lock()
+	v.lastAck++
+	v.login = v.lastAck
+	v.mu.Unlock()
+	return v.emit(v.login, "login", map[string]string{"userid": v.device.who.id, "device": v.device.name})
+}
+
+func (v *visit) emit(ack int, event string, payload any) error {
+	packet, err := eventPacket(ack, event, payload)
+	if err != nil {
+		return err
+	}
+	return v.session.Send(packet)
+}
+
+// eventPacket makes an EVENT packet; an ack id of 0 asks for none.
+func eventPacket(ack int, event string, payload any) ([]byte, error) {
+	args, err := json.Marshal([]any{event, payload})
+	packet := []byte("2")
+	if ack > 0 {
+		packet = strconv.AppendInt(packet, int64(ack), 10)
+	}
+	return append(packet, args...), err
+}
+
+// write writes at the run's pace until ctx ends or the time to leave has come.
+func (v *visit) write(ctx context.Context, stay time.Duration) {
+	d := v.device
+	leave := time.NewTimer(stay)
+	defer leave.Stop()
+	beat := time.NewTicker(v.session.Interval)
+	defer beat.Stop()
+	const most = 8 // messages in one burst
+	turn := time.NewTimer(d.upTo(2 * d.run.pace))
+	defer turn.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-leave.C:
+			return
+		case <-beat.C:
+			err = v.session.Beat()
+		case <-turn.C:
+			n := 1 + int(d.upTo(most))
+			letters := d.pending(max(0, min(n, window-v.waiting())))
+			for len(letters) < n && d.run.writing() && v.waiting()+len(letters) < window {
+				letters = append(letters, d.compose())
+			}
+			err = v.send(letters)
+			turn.Reset(1 + d.upTo(time.Duration(n)*2*d.run.pace))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (v *visit) waiting() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.letters)
+}
+
+// send puts letters on the wire, in one go.
+func (v *visit) send(letters []*letter) error {
+	packets := make([][]byte, len(letters))
+	for i, l := range letters {
+		v.device.run.oracle.sending(v.device.log, l.conv, l.text)
+		chat := map[string]string{"form_id": v.device.who.id, "toUserid": l.to, "message": l.text}
+		if l.ref {
+			chat["ref"] = head(l.text)
+		}
+		ack := 0
+		v.mu.Lock()
+		if l.ack {
+			v.lastAck++
+			ack = v.lastAck
+			v.letters[ack] = l
+		} else if l.ref {
+			v.silent[head(l.text)] = l
+		}
+		v.mu.Unlock()
+		var err error
+		if packets[i], err = eventPacket(ack, "chat", chat); err != nil {
+			return err
+		}
+	}
+	if len(packets) == 0 {
+		return nil
+	}
+	return v.session.Send(packets...)
+}
+
+// read hears what comes until the connection ends.
+func (v *visit) read(ctx context.Context, upgrade int) {
+	for n := 0; ; n++ {
+		if n == upgrade {
+			if err := v.session.Upgrade(ctx); err != nil {
+				return
+			}
+		}
+		packet, err := v.session.Read()
+		if err != nil {
+			return
+		}
+		if err := v.hear(packet); err != nil {
+			v.device.run.oracle.wrongWire(fmt.Sprintf("%s %s: %v in %.200q", v.device.who.name, v.device.name, err, packet))
+			return
+		}
+		if v.over() {
+			return
+		}
+	}
+}
+
+// hear takes one packet apart. An error says that the server broke the protocol.
+func (v *visit) hear(packet []byte) error {
+	switch packet[0] {
+	case '2':
+		var name string
+		var payload json.RawMessage
+		if err := json.Unmarshal(packet[1:], &[]any{&name, &payload}); err != nil {
+			return err
+		}
+		return v.event(name, payload)
+	case '3':
+		start := bytes.IndexByte(packet, '[')
+		if start < 0 {
+			return fmt.Errorf("an ack without arguments")
+		}
+		id, err := strconv.Atoi(string(packet[1:start]))
+		if err != nil {
+			return err
+		}
+		var answer answer
+		if err := json.Unmarshal(packet[start:], &[]any{&answer}); err != nil {
+			return err
+		}
+		return v.answered(id, answer)
+	}
+	return nil
+}
+
+func (v *visit) event(name string, payload []byte) error {
+	switch name {
+	case "newMessage", "sentMessage":
+		var m message
+		if err := json.Unmarshal(payload, &m); err != nil {
+			return err
+		}
+		v.log.hear(m, name)
+	case "refused":
+		var r failure
+		if err := json.Unmarshal(payload, &r); err != nil {
+			return err
+		}
+		v.mu.Lock()
+		l := v.silent[r.Ref]
+		v.mu.Unlock()
+		if l != nil && r.certain() {
+			v.device.run.oracle.refused(l.text)
+		}
+	case "unauthorized", "kicked":
+		return fmt.Errorf("%s", name)
+	}
+	return nil
+}
+
+// answer is the ack of chat and of login.
+type answer struct {
+	OK    bool
+	Conv  string
+	Seq   uint64
+	Error failure
+}
+
+type failure struct {
+	Code, Message, Ref string
+	RetryAfter         int64 // milliseconds
+}
+
+// certain tells whether what was refused is not stored. Where the server does not know, it says that it may be.
+func (f failure) certain() bool {
+	return !strings.Contains(f.Message, "may not be stored") && !strings.Contains(f.Message, "may be stored")
+}
+
+func (v *visit) answered(id int, a answer) error {
+	v.mu.Lock()
+	l := v.letters[id]
+	delete(v.letters, id)
+	isLogin := id == v.login
+	if isLogin {
+		v.login = -1
+		if !a.OK {
+			v.login = refusedLogin
+		}
+	}
+	v.mu.Unlock()
+	run := v.device.run
+	switch {
+	case isLogin && a.OK:
+		v.device.once.Do(run.arrived.Done)
+	case isLogin:
+		run.refused(a.Error)
+	case l == nil:
+		return fmt.Errorf("an ack that nobody asked for, or the second to one question")
+	case a.OK:
+		run.oracle.acked(l.text, a.Conv, a.Seq)
+	default:
+		run.refused(a.Error)
+		if a.Error.certain() {
+			run.oracle.refused(l.text)
+		}
+		// People send again what was refused, more often than not; nothing else is known of what they gave up.
+		if l.ref && v.device.chance(70) {
+			v.device.keep(l)
+		}
+	}
+	return nil
+}
+
+// refusedLogin stands in visit.login: the client connects anew.
+const refusedLogin = -2
+
+func (v *visit) over() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.login == refusedLogin
+}
+
+// bury keeps what was on the wire without an answer, to be sent again, if it has a ref.
+func (v *visit) bury() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var open []int
+	for id, l := range v.letters {
+		if l.ref {
+			open = append(open, id)
+		}
+	}
+	slices.Sort(open)
+	var letters []*letter
+	for _, id := range open {
+		letters = append(letters, v.letters[id])
+	}
+	v.device.keep(letters...)
+	v.letters = nil
+}
