@@ -16,6 +16,7 @@ type Store interface {
 	DeviceStore
 	SocketStore
 	SketchStore
+	ArchiveStore
 
 	// Ping returns nil when the engine answers.
 	Ping(ctx context.Context) error

@@ -48,6 +48,13 @@ func (a *account) of(id chat.UserID) chat.Account {
 	}
 }
 
+func accountValue(a *chat.Account) account {
+	return account{
+		Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture, Created: a.Created,
+		Revoked: storedTokens(a.Revoked),
+	}
+}
+
 // CreateAccount implements chat.AccountStore.
 func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	id, err := key(kindAccount, a.ID)
@@ -73,10 +80,7 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 				return broken(err)
 			}
 		}
-		return c.put(id, account{
-			Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
-			Created: a.Created, Revoked: storedTokens(a.Revoked),
-		})
+		return c.put(id, accountValue(&a))
 	})
 }
 

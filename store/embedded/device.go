@@ -16,6 +16,14 @@ type device struct {
 	Tokens  []token   `json:"tokens,omitempty"`
 }
 
+func (d *device) of(user chat.UserID, id chat.DeviceID) chat.Device {
+	return chat.Device{User: user, ID: id, Address: d.Address, Seen: d.Seen, Tokens: tokensOf(d.Tokens)}
+}
+
+func deviceValue(d *chat.Device) device {
+	return device{Address: d.Address, Seen: d.Seen, Tokens: storedTokens(d.Tokens)}
+}
+
 // PutDevice implements chat.DeviceStore.
 //
 // A new device is synced: were it forgotten, it would be new once more, and start from where the user's other devices
@@ -34,7 +42,8 @@ func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err
 		}
 		tokens := chat.KeptTokens(slices.Concat(tokensOf(former.Tokens), d.Tokens), d.Seen)
 		created, c.mayLose = !known, known && slices.EqualFunc(tokens, former.Tokens, func(a chat.Token, b token) bool { return a.ID == b.ID })
-		return c.put(k, device{Address: d.Address, Seen: d.Seen, Tokens: storedTokens(tokens)})
+		d.Tokens = tokens
+		return c.put(k, deviceValue(&d))
 	})
 	return created && err == nil, err
 }
@@ -53,9 +62,7 @@ func (s *Store) Devices(ctx context.Context, user chat.UserID) ([]chat.Device, e
 	err = s.each(k, func(rest, value []byte) error {
 		var d device
 		err := unpack(value, &d)
-		devices = append(devices, chat.Device{
-			User: user, ID: chat.DeviceID(rest), Address: d.Address, Seen: d.Seen, Tokens: tokensOf(d.Tokens),
-		})
+		devices = append(devices, d.of(user, chat.DeviceID(rest)))
 		return err
 	})
 	return devices, err

@@ -65,7 +65,7 @@ func (s *Store) PutFile(ctx context.Context, f chat.File, quota int64) error {
 		if weight > quota {
 			return chat.Errorf(chat.TooLarge, "your files would be over %d bytes together", quota)
 		}
-		if err := s.putLoose(c, k, f.State); err != nil {
+		if err := putLoose(c.Batch, k, f.State); err != nil {
 			return err
 		}
 		return c.put(k, newFile(&f))
@@ -88,12 +88,12 @@ func (s *Store) addWeight(c *change, owner chat.UserID, by int64) (int64, error)
 }
 
 // putLoose writes whether a file, whose key is given, is one that may have to go.
-func (s *Store) putLoose(c *change, fileKey []byte, state chat.FileState) error {
+func putLoose(b *pebble.Batch, fileKey []byte, state chat.FileState) error {
 	k := slices.Concat([]byte{kindLoose}, fileKey[1:])
 	if state == chat.FileKept {
-		return broken(c.Delete(k, nil))
+		return broken(b.Delete(k, nil))
 	}
-	return broken(c.Set(k, nil, nil))
+	return broken(b.Set(k, nil, nil))
 }
 
 // File implements chat.FileStore.
@@ -231,7 +231,7 @@ func (s *Store) SetFileState(ctx context.Context, id chat.FileID, was, is chat.F
 			return chat.Errorf(chat.Conflict, "the file has changed meanwhile")
 		}
 		f.State, f.Since = is, at
-		if err := s.putLoose(c, k, is); err != nil {
+		if err := putLoose(c.Batch, k, is); err != nil {
 			return err
 		}
 		return c.put(k, f)
@@ -256,7 +256,7 @@ func (s *Store) DeleteFile(ctx context.Context, id chat.FileID) error {
 		if _, err := s.addWeight(c, f.Owner, -gone.Weight()); err != nil {
 			return err
 		}
-		if err := s.putLoose(c, k, chat.FileKept); err != nil {
+		if err := putLoose(c.Batch, k, chat.FileKept); err != nil {
 			return err
 		}
 		return broken(c.Delete(k, nil))

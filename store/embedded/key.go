@@ -29,7 +29,7 @@ import (
 //	n     node                                  alive until: JSON
 //	w     conv, block (8 bytes, big endian)     sketch: see encodeSketch
 //	b     file (24 characters)                  file: JSON
-//	o     file                                  empty: the file is loose, that is not kept
+//	k     file                                  empty: the file is loose, that is not kept
 //	q     user                                  what the user's files weigh together: uvarint
 //	x     file, conv, seq                       empty: that message names the file
 //
@@ -52,7 +52,7 @@ const (
 	kindNode     = 'n'
 	kindSketch   = 'w'
 	kindFile     = 'b'
-	kindLoose    = 'o'
+	kindLoose    = 'k'
 	kindWeight   = 'q'
 	kindUse      = 'x'
 )

@@ -102,7 +102,7 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 		}
 	}
 	if r.Seq == 1 {
-		if err := a.enlist(&conv); err != nil {
+		if err := enlist(a.batch, &conv); err != nil {
 			return r, err
 		}
 	}
@@ -165,7 +165,7 @@ func (a *appending) look() (err error) {
 }
 
 // enlist enters a direct conversation into the lists of both users.
-func (a *appending) enlist(conv *convKey) error {
+func enlist(batch *pebble.Batch, conv *convKey) error {
 	if conv.size != directSize {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (a *appending) enlist(conv *convKey) error {
 	left, right := users[:idSize], users[idSize:]
 	for _, pair := range [][2][]byte{{left, right}, {right, left}} {
 		k := slices.Concat([]byte{kindList}, pair[0], pair[1])
-		if err := a.batch.Set(k, nil, nil); err != nil {
+		if err := batch.Set(k, nil, nil); err != nil {
 			return broken(err)
 		}
 	}

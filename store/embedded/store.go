@@ -240,12 +240,14 @@ func (s *Store) load(key []byte, v any) (ok bool, err error) {
 }
 
 // put writes v as JSON.
-func (c *change) put(key []byte, v any) error {
+func (c *change) put(key []byte, v any) error { return putJSON(c.Batch, key, v) }
+
+func putJSON(batch *pebble.Batch, key []byte, v any) error {
 	value, err := json.Marshal(v)
 	if err != nil {
 		return chat.Wrap(chat.Internal, "a record cannot be written", err)
 	}
-	return broken(c.Set(key, value, nil))
+	return broken(batch.Set(key, value, nil))
 }
 
 func unpack(value []byte, v any) error {

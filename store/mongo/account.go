@@ -16,13 +16,22 @@ import (
 // created, a double MD5 as password, and as imgUrl nothing, null, "" or an absolute URL.
 type userDoc struct {
 	ID       primitive.ObjectID `bson:"_id"`
-	Username string             `bson:"username"`
+	Username string             `bson:"username,omitempty"`
 	Password string             `bson:"password"`
-	Email    string             `bson:"email"`
-	PhoneNum string             `bson:"phoneNum"`
+	Email    string             `bson:"email,omitempty"`
+	PhoneNum string             `bson:"phoneNum,omitempty"`
 	ImgURL   string             `bson:"imgUrl"`
 	Created  time.Time          `bson:"created,omitempty"`
 	Revoked  []string           `bson:"revoked,omitempty"` // see tokenText
+}
+
+// newUserDoc returns the document of an account; ok is false when its id is none.
+func newUserDoc(a *chat.Account) (d userDoc, ok bool) {
+	id, ok := objectID(a.ID)
+	return userDoc{
+		ID: id, Username: a.Username, Password: a.Password, Email: a.Email, PhoneNum: a.Phone, ImgURL: a.Picture,
+		Created: a.Created, Revoked: tokenTexts(a.Revoked),
+	}, ok
 }
 
 func (d *userDoc) account() chat.Account {
@@ -51,14 +60,11 @@ func noSuchUser() error { return chat.Errorf(chat.NotFound, "no such user") }
 func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	id, ok := objectID(a.ID)
+	doc, ok := newUserDoc(&a)
 	if !ok {
 		return chat.Errorf(chat.Invalid, "not a user id")
 	}
-	_, err := s.users.InsertOne(ctx, userDoc{
-		ID: id, Username: a.Username, Password: a.Password, Email: a.Email, PhoneNum: a.Phone, ImgURL: a.Picture,
-		Created: a.Created, Revoked: tokenTexts(a.Revoked),
-	})
+	_, err := s.users.InsertOne(ctx, doc)
 	if duplicate(err) {
 		return chat.Wrap(chat.Conflict, "username, email or phone number is taken", err)
 	}

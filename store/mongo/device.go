@@ -22,6 +22,15 @@ type deviceDoc struct {
 	Tokens  []string      `bson:"tokens,omitempty"` // see tokenText
 }
 
+func newDeviceDoc(d *chat.Device) deviceDoc {
+	return deviceDoc{ID: deviceKey(d.User, d.ID), User: d.User, Device: d.ID, Address: d.Address, Seen: d.Seen,
+		Tokens: tokenTexts(d.Tokens)}
+}
+
+func (d *deviceDoc) device() chat.Device {
+	return chat.Device{User: d.User, ID: d.Device, Address: d.Address, Seen: d.Seen, Tokens: tokensOf(d.Tokens)}
+}
+
 func deviceKey(user chat.UserID, device chat.DeviceID) string {
 	return string(user) + "/" + escape(string(device))
 }
@@ -35,9 +44,8 @@ func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err
 	lock.Lock()
 	defer lock.Unlock()
 	tokens := chat.KeptTokens(d.Tokens, d.Seen)
-	doc := deviceDoc{
-		ID: deviceKey(d.User, d.ID), User: d.User, Device: d.ID, Address: d.Address, Seen: d.Seen, Tokens: tokenTexts(tokens),
-	}
+	d.Tokens = tokens
+	doc := newDeviceDoc(&d)
 	move := set(bson.D{{Key: "address", Value: doc.Address}, {Key: "seen", Value: doc.Seen}})
 	for {
 		var moved deviceDoc
@@ -84,7 +92,7 @@ func (s *Store) Devices(ctx context.Context, user chat.UserID) ([]chat.Device, e
 	}
 	devices := make([]chat.Device, len(docs))
 	for i, d := range docs {
-		devices[i] = chat.Device{User: d.User, ID: d.Device, Address: d.Address, Seen: d.Seen, Tokens: tokensOf(d.Tokens)}
+		devices[i] = d.device()
 	}
 	return devices, nil
 }

@@ -17,13 +17,15 @@ type friendDoc struct {
 	At     time.Time   `bson:"at"`
 }
 
+func newFriendDoc(f chat.Friendship) friendDoc {
+	return friendDoc{ID: string(f.Owner) + "/" + string(f.Friend), Owner: f.Owner, Friend: f.Friend, At: f.Since}
+}
+
 // AddFriend stores that friend is a friend of owner; added is false when it was so already.
 func (s *Store) AddFriend(ctx context.Context, owner, friend chat.UserID, at time.Time) (added bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	_, err = s.friendships.InsertOne(ctx, friendDoc{
-		ID: string(owner) + "/" + string(friend), Owner: owner, Friend: friend, At: at,
-	})
+	_, err = s.friendships.InsertOne(ctx, newFriendDoc(chat.Friendship{Owner: owner, Friend: friend, Since: at}))
 	if duplicate(err) {
 		return false, nil
 	}

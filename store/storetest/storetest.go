@@ -50,6 +50,7 @@ func Run(t *testing.T, e Engine) {
 		{"file", fileStories()},
 		{"socket", socketStories()},
 		{"sketch", sketchStories()},
+		{"archive", archiveStories()},
 		{"store", storeStories()},
 	}
 	for _, noun := range nouns {

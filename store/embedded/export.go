@@ -1,0 +1,202 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// Bounds of a batch of an export.
+const (
+	exportAtOnce = 500
+	exportBytes  = 1 << 20
+)
+
+// Export implements chat.ArchiveStore. It shows one moment, and holds nobody up.
+func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	from := s.db.NewSnapshot()
+	defer from.Close()
+	// Pebble shows writes that are not on the disk yet. What leaves the house must be.
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return broken(err)
+	}
+	e := exporter{ctx: ctx, from: from, emit: emit}
+	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors} {
+		if err := kind(); err != nil {
+			return err
+		}
+		if err := e.flush(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exporter is one export under way.
+type exporter struct {
+	ctx   context.Context
+	from  *pebble.Snapshot
+	emit  func(*chat.Batch) error
+	batch chat.Batch
+	bytes int // of values in the batch
+}
+
+// flush emits the batch when it holds more than so many records, or has grown large.
+func (e *exporter) flush(most int) error {
+	n := e.batch.Counts().Total()
+	if n == 0 || n <= most && e.bytes < exportBytes {
+		return nil
+	}
+	if err := e.ctx.Err(); err != nil {
+		return chat.Wrap(chat.Unavailable, "cancelled", err)
+	}
+	err := e.emit(&e.batch)
+	e.batch, e.bytes = chat.Batch{}, 0
+	return err
+}
+
+// each calls f with every entry of a kind. rest is the key behind the kind; f must not keep its arguments.
+func (e *exporter) each(kind byte, f func(rest, value []byte) error) error {
+	it, err := e.from.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return broken(err)
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return broken(err)
+		}
+		e.bytes += len(value)
+		if err := f(it.Key()[1:], value); err != nil {
+			return err
+		}
+		if err := e.flush(exportAtOnce); err != nil {
+			return err
+		}
+	}
+	return broken(it.Error())
+}
+
+func (e *exporter) accounts() error {
+	return e.each(kindAccount, func(id, value []byte) error {
+		var a account
+		if err := unpack(value, &a); err != nil {
+			return err
+		}
+		e.batch.Accounts = append(e.batch.Accounts, a.of(userOf(id)))
+		return nil
+	})
+}
+
+func (e *exporter) friends() error {
+	return e.each(kindFriend, func(pair, value []byte) error {
+		if len(pair) != 2*idSize {
+			return unreadable("friendship")
+		}
+		var since time.Time
+		if err := unpack(value, &since); err != nil {
+			return err
+		}
+		e.batch.Friends = append(e.batch.Friends, chat.Friendship{Owner: userOf(pair[:idSize]), Friend: userOf(pair[idSize:]), Since: since})
+		return nil
+	})
+}
+
+func (e *exporter) files() error {
+	return e.each(kindFile, func(id, value []byte) error {
+		var f file
+		err := unpack(value, &f)
+		e.batch.Files = append(e.batch.Files, f.of(chat.FileID(id)))
+		return err
+	})
+}
+
+func (e *exporter) messages() error {
+	return e.each(kindMessage, func(place, value []byte) error {
+		conv, seq, ok := readConv(place)
+		if !ok || len(seq) != seqSize {
+			return unreadable("message")
+		}
+		m, err := decodeMessage(conv.id(), seqOf(seq), slices.Clone(value))
+		e.batch.Messages = append(e.batch.Messages, m)
+		return err
+	})
+}
+
+// devices of one user are stored in the order of their names already.
+func (e *exporter) devices() error {
+	return e.each(kindDevice, func(rest, value []byte) error {
+		if len(rest) < idSize {
+			return unreadable("device")
+		}
+		var d device
+		err := unpack(value, &d)
+		e.batch.Devices = append(e.batch.Devices, d.of(userOf(rest[:idSize]), chat.DeviceID(rest[idSize:])))
+		return err
+	})
+}
+
+func (e *exporter) seen() error {
+	return e.each(kindSeen, func(user, value []byte) error {
+		r := reader{rest: value, ok: true}
+		at := r.time()
+		if !r.ok || len(user) != idSize {
+			return unreadable("time")
+		}
+		e.batch.Seen = append(e.batch.Seen, chat.Seen{User: userOf(user), At: at})
+		return nil
+	})
+}
+
+// cursors are stored by the length of the device's name before the name itself, so each user's are sorted here.
+func (e *exporter) cursors() error {
+	var of []chat.Cursor // one user's
+	next := func() error {
+		slices.SortFunc(of, func(a, b chat.Cursor) int {
+			if byDevice := strings.Compare(string(a.Device), string(b.Device)); byDevice != 0 {
+				return byDevice
+			}
+			return strings.Compare(string(a.Conv), string(b.Conv))
+		})
+		for part := range slices.Chunk(of, exportAtOnce) {
+			e.batch.Cursors = part
+			if err := e.flush(0); err != nil {
+				return err
+			}
+		}
+		of = of[:0]
+		return nil
+	}
+	err := e.each(kindCursor, func(rest, value []byte) error {
+		r := reader{rest: rest, ok: true}
+		user := userOf(r.take(idSize))
+		device := chat.DeviceID(r.text())
+		conv, _, ok := readConv(r.rest)
+		seq, n := binary.Uvarint(value)
+		if !r.ok || !ok || n <= 0 {
+			return unreadable("cursor")
+		}
+		if len(of) > 0 && of[0].User != user {
+			if err := next(); err != nil {
+				return err
+			}
+		}
+		of = append(of, chat.Cursor{User: user, Device: device, Conv: conv.id(), Seq: seq})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return next()
+}

@@ -1,0 +1,293 @@
+package embedded
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/parley-chat/parley/chat"
+)
+
+// Import implements chat.ArchiveStore. A batch is stored whole or not at all.
+func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	n := &s.numbering
+	n.appending.Lock()
+	defer n.appending.Unlock()
+	s.changes.one.Lock()
+	defer s.changes.one.Unlock()
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	i := importer{Batch: s.db.NewIndexedBatch(), tallies: make(map[convKey]*tally)}
+	defer i.Close()
+	if err := i.all(b); err != nil || i.Empty() {
+		return 0, err
+	}
+	defer s.logger.fatalPanic()
+	n.hold(i.tallies)
+	err = i.Commit(pebble.Sync)
+	n.forget() // last numbers may have moved
+	n.hold(nil)
+	if err != nil {
+		return 0, broken(err)
+	}
+	return i.added, nil
+}
+
+// importer is one batch on its way into the engine. It reads its own writes.
+type importer struct {
+	*pebble.Batch
+	tallies map[convKey]*tally
+	added   int
+}
+
+func (i *importer) all(b *chat.Batch) error {
+	for _, kind := range []func() error{
+		func() error { return importEach(b.Accounts, i.account) },
+		func() error { return importEach(b.Friends, i.friend) },
+		func() error { return importEach(b.Files, i.file) },
+		func() error { return importEach(b.Messages, i.message) },
+		func() error { return importEach(b.Devices, i.device) },
+		func() error { return importEach(b.Seen, i.seen) },
+		func() error { return importEach(b.Cursors, i.cursor) },
+	} {
+		if err := kind(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func importEach[T any](all []T, one func(*T) error) error {
+	for i := range all {
+		if err := one(&all[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// get returns a copy of a value, of the engine or of this batch.
+func (i *importer) get(key []byte) (value []byte, ok bool, err error) {
+	v, closer, err := i.Batch.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, broken(err)
+	}
+	value = slices.Clone(v)
+	return value, true, broken(closer.Close())
+}
+
+func (i *importer) set(key, value []byte) error { return broken(i.Set(key, value, nil)) }
+
+func (i *importer) account(a *chat.Account) error {
+	k, err := key(kindAccount, a.ID)
+	if err != nil {
+		return err
+	}
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if known {
+		var v account
+		if err := unpack(former, &v); err != nil {
+			return err
+		}
+		if there := v.of(a.ID); !chat.SameAccount(&there, a) {
+			return chat.Errorf(chat.Conflict, "account %s (%q) is there already, and is another", a.ID, there.Username)
+		}
+		return nil
+	}
+	for _, unique := range [][]byte{named(kindUsername, a.Username), named(kindEmail, a.Email), named(kindPhone, a.Phone)} {
+		if len(unique) == 1 {
+			continue // users of the Node server may lack a field
+		}
+		if _, taken, err := i.get(unique); err != nil {
+			return err
+		} else if taken {
+			return chat.Errorf(chat.Conflict, "account %s: %q is taken by another", a.ID, unique[1:])
+		}
+		if err := i.set(unique, k[1:]); err != nil {
+			return err
+		}
+	}
+	i.added++
+	return putJSON(i.Batch, k, accountValue(a))
+}
+
+func (i *importer) friend(f *chat.Friendship) error {
+	k, err := key(kindFriend, f.Owner)
+	if err != nil {
+		return err
+	}
+	k = appendID(k, string(f.Friend))
+	if _, known, err := i.get(k); err != nil || known {
+		return err
+	}
+	i.added++
+	return putJSON(i.Batch, k, f.Since)
+}
+
+func (i *importer) message(m *chat.Message) error {
+	conv, err := parseConv(m.Conv)
+	if err != nil {
+		return err
+	}
+	k := conv.message(m.Seq)
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if known {
+		there, err := decodeMessage(m.Conv, m.Seq, former)
+		if err == nil && !chat.SameMessage(&there, m) {
+			err = chat.Errorf(chat.Conflict, "message %s is there already, and is another", m.ID())
+		}
+		return err
+	}
+	i.added++
+	t := i.tallies[conv]
+	if t == nil {
+		t = &tally{first: m.Seq}
+		i.tallies[conv] = t
+		if err := enlist(i.Batch, &conv); err != nil {
+			return err
+		}
+	}
+	t.first = min(t.first, m.Seq)
+	if m.Ref != "" {
+		ref := append(appendID([]byte{kindRef}, string(m.Sender)), m.Ref...)
+		if _, taken, err := i.get(ref); err != nil {
+			return err
+		} else if taken {
+			return chat.Errorf(chat.Conflict, "message %s: its sender has another message with the ref %q", m.ID(), m.Ref)
+		}
+		if err := i.set(ref, encodeReceipt(nil, &conv, m.Seq, m.At)); err != nil {
+			return err
+		}
+	}
+	if m.Change > 0 {
+		k := conv.change(m.Change)
+		if _, taken, err := i.get(k); err != nil {
+			return err
+		} else if taken {
+			return chat.Errorf(chat.Conflict, "message %s: another one has its number of change", m.ID())
+		}
+		if err := i.set(k, binary.AppendUvarint(nil, m.Seq)); err != nil {
+			return err
+		}
+	}
+	if err := useFiles(i.Batch, &conv, m.Seq, nil, m.Files); err != nil {
+		return err
+	}
+	return i.set(k, encodeMessage(nil, m))
+}
+
+func (i *importer) file(f *chat.File) error {
+	k, ok := fileKey(kindFile, f.ID)
+	if !ok {
+		return chat.Errorf(chat.Invalid, "not a file id")
+	}
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if known {
+		var v file
+		if err := unpack(former, &v); err != nil {
+			return err
+		}
+		if there := v.of(f.ID); !chat.SameFile(&there, f) {
+			return chat.Errorf(chat.Conflict, "file %s is there already, and is another", f.ID)
+		}
+		return nil
+	}
+	i.added++
+	weight, err := key(kindWeight, f.Owner)
+	if err != nil {
+		return err
+	}
+	value, _, err := i.get(weight)
+	if err != nil {
+		return err
+	}
+	sum, _ := binary.Uvarint(value)
+	if err := i.set(weight, binary.AppendUvarint(nil, sum+uint64(f.Weight()))); err != nil {
+		return err
+	}
+	if err := putLoose(i.Batch, k, f.State); err != nil {
+		return err
+	}
+	return putJSON(i.Batch, k, newFile(f))
+}
+
+func (i *importer) seen(s *chat.Seen) error {
+	k, err := key(kindSeen, s.User)
+	if err != nil {
+		return err
+	}
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if r := (reader{rest: former, ok: true}); known && !r.time().Before(s.At) {
+		return nil
+	}
+	if !known {
+		i.added++
+	}
+	return i.set(k, binary.AppendVarint(nil, s.At.UnixMilli()))
+}
+
+func (i *importer) device(d *chat.Device) error {
+	k, err := key(kindDevice, d.User)
+	if err != nil {
+		return err
+	}
+	k = append(k, d.ID...)
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if known {
+		var v device
+		if err := unpack(former, &v); err != nil || !v.Seen.Before(d.Seen) {
+			return err
+		}
+	} else {
+		i.added++
+	}
+	return putJSON(i.Batch, k, deviceValue(d))
+}
+
+func (i *importer) cursor(c *chat.Cursor) error {
+	k, err := cursorsKey(c.User, c.Device)
+	if err != nil {
+		return err
+	}
+	conv, err := parseConv(c.Conv)
+	if err != nil {
+		return err
+	}
+	k = append(k, conv.key()...)
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if seq, _ := binary.Uvarint(former); known && seq >= c.Seq {
+		return nil
+	}
+	if !known {
+		i.added++
+	}
+	return i.set(k, binary.AppendUvarint(nil, c.Seq))
+}
