@@ -34,6 +34,7 @@ type Config struct {
 	Admins         []string // user ids and usernames
 	OneDevice      bool
 	RateLimits     bool
+	ChangeTime     time.Duration // in which a message may be edited or recalled; 0 for never
 	BcryptCost     int
 	LogLevel       slog.Level
 
@@ -134,6 +135,13 @@ func settings() []setting {
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"
 			return oneOf(v, "on", "off")
+		}},
+		{"CHANGE_TIME", "24h", "how long after sending it a message may be edited or recalled; 0 for never", func(c *Config, v string) (err error) {
+			c.ChangeTime, err = time.ParseDuration(v)
+			if err != nil || c.ChangeTime < 0 {
+				return errors.New("a time as 24h or 15m, or 0")
+			}
+			return nil
 		}},
 		{"BCRYPT_COST", "10", "work per password, each step twice the one before", func(c *Config, v string) (err error) {
 			c.BcryptCost, err = number(v, bcrypt.MinCost, 20)

@@ -105,6 +105,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
 	s.messages = chat.NewMessages(engine, engine, now)
 	s.messages.LogTo(log)
+	s.messages.ChangeTime = cfg.ChangeTime
 	err = s.extend(embedded, now)
 	if err == nil {
 		err = registry.Start(ctx)

@@ -1,6 +1,10 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"hash/maphash"
+	"time"
+)
 
 // ChangeStore keeps what becomes of messages after they were sent. Each conversation numbers its changes.
 type ChangeStore interface {
@@ -14,4 +18,141 @@ type ChangeStore interface {
 	Changed(ctx context.Context, conv ConvID, after uint64, limit int) ([]Message, error)
 	// LastChanges returns the highest change number of each conversation, 0 where it has none.
 	LastChanges(ctx context.Context, convs []ConvID) ([]uint64, error)
+}
+
+// changeTries is how often a change begins again because another node changed the same message.
+const changeTries = 5
+
+// Edit replaces the body of a user's own message. tell hears of the changes of one conversation in the order of their
+// numbers, each once and when it is durable; it should not wait for a client.
+//
+// Errors: Invalid, TooLarge for a body that could not be sent either; NotFound; Forbidden for another's message, or
+// when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable.
+func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
+	if err := checkBody(body); err != nil {
+		return Message{}, err
+	}
+	return s.change(ctx, user, conv, seq, tell, func(m *Message) (done bool, err error) {
+		if m.State == Recalled {
+			return false, Errorf(Conflict, "the message was recalled")
+		}
+		m.State, m.Body, m.Files = Edited, body, nil
+		return false, nil
+	})
+}
+
+// Recall takes a user's own message back: its place remains, what it said is gone. Recalled once more it stays as it
+// is, and nobody is told.
+//
+// Errors: as Edit, but for those of a body.
+func (s *Messages) Recall(ctx context.Context, user UserID, conv ConvID, seq uint64, tell func(*Message)) (Message, error) {
+	return s.change(ctx, user, conv, seq, tell, func(m *Message) (done bool, err error) {
+		if m.State == Recalled {
+			return true, nil
+		}
+		m.State, m.Body, m.Files = Recalled, []byte("null"), nil
+		return false, nil
+	})
+}
+
+// change makes one change to a message of the user: alter makes of it what it is to be, or says that it is so already.
+func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uint64, tell func(*Message),
+	alter func(m *Message) (done bool, err error)) (Message, error) {
+	if _, err := s.mayRead(user, conv, 0); err != nil {
+		return Message{}, err
+	}
+	// One at a time in a conversation, so that tell hears of them in order.
+	leave, err := s.changing.enter(ctx, conv)
+	if err != nil {
+		return Message{}, err
+	}
+	defer leave()
+	for tries := 1; ; tries++ {
+		m, err := s.ownMessage(ctx, user, conv, seq)
+		if err != nil {
+			return Message{}, err
+		}
+		if done, err := alter(&m); done || err != nil {
+			return m, err
+		}
+		now := s.now()
+		switch {
+		case s.ChangeTime == 0:
+			return Message{}, Errorf(Forbidden, "messages cannot be changed here")
+		case now.Sub(m.At) > s.ChangeTime:
+			return Message{}, Errorf(Forbidden, "a message can be changed for %v after it was sent", s.ChangeTime)
+		}
+		m.Changed = now.Truncate(time.Millisecond)
+		m, err = s.store.ChangeMessage(ctx, m, m.Change)
+		switch {
+		case err == nil:
+			tell(&m)
+			return m, nil
+		case CodeOf(err) != Conflict || tries == changeTries:
+			return Message{}, err
+		}
+	}
+}
+
+// ownMessage reads a message that the user sent.
+func (s *Messages) ownMessage(ctx context.Context, user UserID, conv ConvID, seq uint64) (Message, error) {
+	if seq == 0 {
+		return Message{}, Errorf(Invalid, "seq: the number of a message")
+	}
+	page, err := s.store.Since(ctx, conv, seq-1, 1)
+	switch {
+	case err != nil:
+		return Message{}, err
+	case len(page) == 0 || page[0].Seq != seq || page[0].State == Expired:
+		return Message{}, Errorf(NotFound, "seq: no such message")
+	case page[0].Sender != user:
+		return Message{}, Errorf(Forbidden, "seq: not a message of yours")
+	}
+	return page[0], nil
+}
+
+// Changes calls emit with every message of the given conversations that was changed past the given numbers, those of
+// each conversation in the order of their latest change. It ends with the first error, its own or emit's.
+func (s *Messages) Changes(ctx context.Context, past map[ConvID]uint64, emit func(*Message) error) error {
+	for conv, after := range past {
+		for more := true; more; {
+			page, err := s.store.Changed(ctx, conv, after, maxPage)
+			if err != nil {
+				return err
+			}
+			for i := range page {
+				if err := emit(&page[i]); err != nil {
+					return err
+				}
+				after = page[i].Change
+			}
+			more = len(page) > 0
+		}
+	}
+	return nil
+}
+
+// turns lets one at a time do something in a conversation. Make it with newTurns.
+type turns struct {
+	seed  maphash.Seed
+	lanes [64]chan struct{} // each holds a token while someone is in one of its conversations
+}
+
+func newTurns() *turns {
+	t := &turns{seed: maphash.MakeSeed()}
+	for i := range t.lanes {
+		t.lanes[i] = make(chan struct{}, 1)
+	}
+	return t
+}
+
+// enter waits for a turn, until ctx ends.
+func (t *turns) enter(ctx context.Context, conv ConvID) (leave func(), err error) {
+	lane := t.lanes[maphash.String(t.seed, string(conv))%uint64(len(t.lanes))]
+	select {
+	case lane <- struct{}{}:
+		return func() { <-lane }, nil
+	case <-ctx.Done():
+		return nil, Wrap(Unavailable, "too many changes at once", ctx.Err())
+	}
 }

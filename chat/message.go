@@ -113,16 +113,21 @@ type Door interface {
 
 // Messages are the rules of sending and reading. Make it with NewMessages.
 type Messages struct {
+	// ChangeTime is how long after it was sent a message may be edited and recalled; 0 stands for never. It is set
+	// before Start.
+	ChangeTime time.Duration
+
 	store     MessageStore
 	accounts  AccountStore
 	now       func() time.Time
 	committer *committer
+	changing  *turns
 	known     recent[ConvID] // conversations whose people exist
 }
 
 // NewMessages returns the rules over an engine. Outcomes go to the doors given to Start.
 func NewMessages(store MessageStore, accounts AccountStore, now func() time.Time) *Messages {
-	return &Messages{store: store, accounts: accounts, now: now, committer: newCommitter(store)}
+	return &Messages{store: store, accounts: accounts, now: now, committer: newCommitter(store), changing: newTurns()}
 }
 
 // LogTo says where it is told that the engine is away, and that it is back. It is called before Start.
@@ -180,16 +185,22 @@ func (d *Draft) check() error {
 		return Errorf(Invalid, "toUserid: not a user id")
 	case d.Room != "" && !d.Room.Valid():
 		return Errorf(Invalid, "room: not a room id")
-	case len(d.Body) == 0 || string(d.Body) == "null" || string(d.Body) == `""`:
-		return Errorf(Invalid, "message: missing or empty")
-	case len(d.Body) > MaxBody:
-		return Errorf(TooLarge, "message: over %d bytes", MaxBody)
 	case len(d.Ref) > MaxRef || !utf8.ValidString(d.Ref):
 		return Errorf(Invalid, "ref: at most %d bytes of UTF-8", MaxRef)
 	case len(d.Type) > maxType || !utf8.ValidString(d.Type):
 		return Errorf(Invalid, "type: at most %d bytes of UTF-8", maxType)
 	case len(d.Time) > maxTime:
 		return Errorf(Invalid, "time: at most %d bytes", maxTime)
+	}
+	return checkBody(d.Body)
+}
+
+func checkBody(body []byte) error {
+	switch {
+	case len(body) == 0 || string(body) == "null" || string(body) == `""`:
+		return Errorf(Invalid, "message: missing or empty")
+	case len(body) > MaxBody:
+		return Errorf(TooLarge, "message: over %d bytes", MaxBody)
 	}
 	return nil
 }

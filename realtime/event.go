@@ -29,6 +29,7 @@ func eventTable() map[string]event {
 	all := make(map[string]event)
 	for _, table := range []map[string]event{
 		loginEvents(), messageEvents(), receiptEvents(), deviceEvents(), searchEvents(),
+		changeEvents(), typingEvents(),
 	} {
 		for name, e := range table {
 			all[name] = e
@@ -107,7 +108,7 @@ func rule[Request, Reply any](do func(ctx context.Context, s *session, r Request
 
 // readRequest decodes the one argument of an event.
 func readRequest[Request any](e *socketio.Event) (r Request, err error) {
-	if len(e.Args) != 1 || e.Args[0][0] != '{' || json.Unmarshal(e.Args[0], &r) != nil {
+	if len(e.Args) != 1 || len(e.Attachments) > 0 || e.Args[0][0] != '{' || json.Unmarshal(e.Args[0], &r) != nil {
 		return r, chat.Errorf(chat.Invalid, "the argument is not an object with the fields of this event")
 	}
 	return r, nil

@@ -41,7 +41,16 @@ type house struct {
 // faultyStore is an engine that can be told not to answer.
 type faultyStore struct {
 	chat.Store
-	away atomic.Bool
+	away   atomic.Bool
+	onPage atomic.Pointer[func()] // called when a page of messages was read, before it is handed out
+}
+
+func (s *faultyStore) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	page, err := s.Store.Since(ctx, conv, after, limit)
+	if f := s.onPage.Load(); f != nil && limit > 1 {
+		(*f)()
+	}
+	return page, err
 }
 
 func (s *faultyStore) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {

@@ -273,7 +273,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	defer s.mu.Unlock()
 	switch {
 	case s.phase != replaying:
-	case len(behind) == 0 && len(s.missed) == 0:
+	case len(behind) == 0 && len(s.missed) == 0 && len(s.changes) == 0:
 		s.phase = live
 	default:
 		for conv, seq := range s.missed {

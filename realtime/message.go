@@ -185,6 +185,9 @@ func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
 	case chat.Expired:
 		b = append(b, `,"expired":true`...)
 	}
+	if m.Change > 0 {
+		b = strconv.AppendUint(append(b, `,"change":`...), m.Change, 10)
+	}
 	if offline {
 		b = append(b, `,"offline":true`...)
 	}

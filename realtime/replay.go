@@ -14,6 +14,9 @@ import (
 // session's lock, whether anything was missed: if so it goes on from there, if not the session is live. A message is
 // durable before it is delivered, so what is not in missed yet will still be delivered; and what the replay has sent
 // already is known by its number. So there is neither gap nor overlap.
+//
+// Messages that are changed meanwhile are noted likewise, in changes, and sent behind the backlog: it may hold what
+// they said before.
 
 // replay starts a replay from the given numbers. The caller holds s.mu.
 func (s *session) replay(behind map[chat.ConvID]uint64) {
@@ -32,8 +35,12 @@ func (s *session) runReplay(behind map[chat.ConvID]uint64) {
 	defer cancel()
 	r.enter()
 	defer r.leave()
-	for len(behind) > 0 {
-		if err := s.door.cfg.Messages.Backlog(ctx, behind, r.send); err != nil {
+	for more := true; more; behind, more = r.next() {
+		err := s.door.cfg.Messages.Backlog(ctx, behind, r.send)
+		if err == nil {
+			err = r.sendChanges(ctx)
+		}
+		if err != nil {
 			if !errors.Is(err, errOver) {
 				s.door.cfg.Log.Error("backlog not sent", "user", r.user, "error", err)
 				// The client reconnects and logs in again; its cursor has not passed what it did not get.
@@ -42,7 +49,6 @@ func (s *session) runReplay(behind map[chat.ConvID]uint64) {
 			return
 		}
 		s.conn.Flush()
-		behind = r.next()
 	}
 }
 
@@ -59,28 +65,43 @@ type replay struct {
 func (r *replay) enter() { r.session.door.replays <- struct{}{} }
 func (r *replay) leave() { <-r.session.door.replays }
 
-// next returns what was missed meanwhile; nothing means that the session is live.
-func (r *replay) next() map[chat.ConvID]uint64 {
+// next returns what was missed meanwhile. When nothing was, and nothing was changed, the session is live.
+func (r *replay) next() (missed map[chat.ConvID]uint64, more bool) {
 	s := r.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.generation != r.generation || s.phase != replaying {
-		return nil
+		return nil, false
 	}
-	missed := s.missed
-	s.missed = nil
+	missed, s.missed = s.missed, nil
 	for conv, after := range missed {
 		if t := s.track(conv); t.sent > after {
 			missed[conv] = t.sent
 		}
 	}
-	if len(missed) == 0 {
-		s.phase, s.own = live, nil
-		if s.prove() {
-			go s.conn.Flush()
-		}
+	if len(missed) > 0 || len(s.changes) > 0 {
+		return missed, true
 	}
-	return missed
+	s.phase, s.own = live, nil
+	if s.prove() {
+		go s.conn.Flush()
+	}
+	return nil, false
+}
+
+// pace waits while much is waiting for the client.
+func (r *replay) pace() error {
+	conn := r.session.conn
+	if conn.Queued() <= maxLive/2 {
+		return nil
+	}
+	conn.Flush()
+	r.leave() // a slow client holds no place
+	defer r.enter()
+	if conn.WaitShort(context.Background(), maxLive/4) != nil {
+		return errOver
+	}
+	return nil
 }
 
 // flushEvery is how many messages a replay sends in one write.
@@ -88,16 +109,10 @@ const flushEvery = 32
 
 // send is called with each message of the backlog.
 func (r *replay) send(m *chat.Message) error {
-	s := r.session
-	if s.conn.Queued() > maxLive/2 {
-		s.conn.Flush()
-		r.leave() // a slow client holds no place
-		err := s.conn.WaitShort(context.Background(), maxLive/4)
-		r.enter()
-		if err != nil {
-			return errOver
-		}
+	if err := r.pace(); err != nil {
+		return err
 	}
+	s := r.session
 	s.mu.Lock()
 	own := r.own(m)
 	if s.generation != r.generation || s.phase != replaying {

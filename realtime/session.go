@@ -33,6 +33,7 @@ type session struct {
 	marking    int                    // marks to be moved whose end is not known
 	convs      map[chat.ConvID]*track // conversations that this session has heard of since login
 	missed     map[chat.ConvID]uint64 // while replaying: what went by, as the number to go on from
+	changes    map[chat.ConvID]uint64 // while replaying: what was changed, as the number to go on from
 	own        map[place]struct{}     // while replaying: messages that this session sent
 	unproven   []*track               // sent since proving was asked for
 	proving    map[chat.ConvID]uint64 // received by the device as soon as the pong comes
@@ -52,10 +53,12 @@ const (
 
 // track is how far a conversation has been put on the wire of one session.
 type track struct {
-	conv  chat.ConvID
-	sent  uint64 // the highest number; 0 when nothing was sent since login
-	wrote uint64 // the highest number of her own, if it was not told as read yet
-	dirty bool   // in unproven
+	conv   chat.ConvID
+	sent   uint64 // the highest number; 0 when nothing was sent since login
+	wrote  uint64 // the highest number of her own, if it was not told as read yet
+	change uint64 // the highest change that was sent
+	ahead  uint64 // the highest number past sent whose change was sent: what is delivered of it later is older
+	dirty  bool   // in unproven
 }
 
 // place names a message.
@@ -156,7 +159,7 @@ func (s *session) deliver(m *chat.Message, frame *engineio.Frame) (flush bool) {
 		case m.Seq <= t.sent:
 		case !t.follows(m.Seq):
 			s.replay(map[chat.ConvID]uint64{m.Conv: t.sent})
-		case s.conn.Queued() > maxLive:
+		case s.conn.Queued() > maxLive, m.Seq <= t.ahead:
 			s.replay(map[chat.ConvID]uint64{m.Conv: m.Seq - 1})
 		default:
 			flush = s.conn.Enqueue(frame)
@@ -279,7 +282,7 @@ func (s *session) forget() (wrote map[chat.ConvID]uint64) {
 		s.tellRead(t)
 	}
 	wrote = s.wrote
-	s.convs, s.missed, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil
+	s.convs, s.missed, s.changes, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil, nil
 	return wrote
 }
 
