@@ -68,6 +68,8 @@ type MessageStore interface {
 	Before(ctx context.Context, conv ConvID, before uint64, limit int) ([]Message, error)
 	// Last returns the highest number of each conversation, 0 where it has none.
 	Last(ctx context.Context, convs []ConvID) ([]uint64, error)
+	// Newest returns the place of the message with the highest number in each conversation; Seq is 0 where it has none.
+	Newest(ctx context.Context, convs []ConvID) ([]Receipt, error)
 	// Conversations lists the direct conversations of a user, in no order.
 	Conversations(ctx context.Context, user UserID) ([]ConvID, error)
 

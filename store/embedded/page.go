@@ -131,6 +131,44 @@ func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error)
 	return last, nil
 }
 
+// Newest implements chat.MessageStore.
+func (s *Store) Newest(ctx context.Context, convs []chat.ConvID) ([]chat.Receipt, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	it, err := s.messagesAndRefs()
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	newest := make([]chat.Receipt, len(convs))
+	for i, conv := range convs {
+		newest[i].Conv = conv
+		k, err := parseConv(conv)
+		if err != nil {
+			return nil, err
+		}
+		seq, err := lastBelow(it, &k, s.numbering.end(k))
+		if err != nil {
+			return nil, err
+		}
+		if seq == 0 {
+			continue
+		}
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return nil, broken(err)
+		}
+		m, err := decodeMessage(conv, seq, value) // what of it lies in value is not kept
+		if err != nil {
+			return nil, err
+		}
+		newest[i].Seq, newest[i].At = seq, m.At
+	}
+	return newest, nil
+}
+
 // messagesAndRefs makes an iterator over all messages and refs.
 func (s *Store) messagesAndRefs() (*pebble.Iterator, error) {
 	it, err := s.db.NewIter(&pebble.IterOptions{

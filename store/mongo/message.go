@@ -167,22 +167,32 @@ func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error)
 	return s.lastNumbers(ctx, convs)
 }
 
-func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
-	return ofEach(ctx, convs, s.lastNumber)
+// Newest returns the place of the message with the highest number in each conversation; Seq is 0 where it has none.
+func (s *Store) Newest(ctx context.Context, convs []chat.ConvID) ([]chat.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	return ofEach(ctx, convs, s.newest)
 }
 
-// ofEach asks for one number of each conversation, lastAtOnce at a time.
-func ofEach(ctx context.Context, convs []chat.ConvID, ask func(context.Context, chat.ConvID) (uint64, error)) ([]uint64, error) {
+func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
+	return ofEach(ctx, convs, func(ctx context.Context, conv chat.ConvID) (uint64, error) {
+		r, err := s.newest(ctx, conv)
+		return r.Seq, err
+	})
+}
+
+// ofEach asks for one thing of each conversation, lastAtOnce at a time.
+func ofEach[T any](ctx context.Context, convs []chat.ConvID, ask func(context.Context, chat.ConvID) (T, error)) ([]T, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	last := make([]uint64, len(convs))
+	found := make([]T, len(convs))
 	next := make(chan int)
 	var readers sync.WaitGroup
 	for range min(lastAtOnce, len(convs)) {
 		readers.Go(func() {
 			for i := range next {
 				var err error
-				if last[i], err = ask(ctx, convs[i]); err != nil {
+				if found[i], err = ask(ctx, convs[i]); err != nil {
 					cancel(err) // the first cause counts; the others end at once
 				}
 			}
@@ -196,19 +206,20 @@ func ofEach(ctx context.Context, convs []chat.ConvID, ask func(context.Context, 
 	if err := context.Cause(ctx); err != nil {
 		return nil, failure(err)
 	}
-	return last, nil
+	return found, nil
 }
 
-func (s *Store) lastNumber(ctx context.Context, conv chat.ConvID) (uint64, error) {
+func (s *Store) newest(ctx context.Context, conv chat.ConvID) (chat.Receipt, error) {
 	var d struct {
-		Seq int64 `bson:"seq"`
+		Seq int64     `bson:"seq"`
+		At  time.Time `bson:"at"`
 	}
 	err := s.messages.FindOne(ctx, under(string(conv)),
-		options.FindOne().SetSort(byID(-1)).SetProjection(bson.D{{Key: "seq", Value: 1}})).Decode(&d)
+		options.FindOne().SetSort(byID(-1)).SetProjection(bson.D{{Key: "seq", Value: 1}, {Key: "at", Value: 1}})).Decode(&d)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return 0, nil
+		return chat.Receipt{Conv: conv}, nil
 	}
-	return uint64(d.Seq), err
+	return chat.Receipt{Conv: conv, Seq: uint64(d.Seq), At: d.At}, err
 }
 
 // Conversations lists the direct conversations of a user, in no order.

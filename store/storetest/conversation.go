@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -12,6 +13,7 @@ import (
 func conversationStories() []story {
 	return []story{
 		{name: "the first message enters both lists", tell: conversationLists},
+		{name: "the newest message of each", tell: conversationNewest},
 		{name: "fifty say the first word", tell: conversationRace},
 	}
 }
@@ -59,6 +61,40 @@ func conversationLists(t *testing.T, p *place) {
 	}
 	if last, err = p.Last(t.Context(), nil); err != nil || len(last) != 0 {
 		t.Errorf("Last of nothing is %v, %v", last, err)
+	}
+}
+
+// The newest is the one with the highest number, whatever the clock said, and whatever became of it.
+func conversationNewest(t *testing.T, p *place) {
+	ann, bob, carl := newUser(), newUser(), newUser()
+	room := chat.RoomID(newUser())
+	at := func(m chat.Message, minutes int) chat.Message {
+		m.At = noon().Add(time.Duration(minutes) * time.Minute)
+		return m
+	}
+	send(t, p, at(text(ann, bob, "r", `1`), 0), at(text(bob, ann, "", `2`), 5), at(text(ann, bob, "", `3`), -60), at(text(ann, carl, "", `1`), 1),
+		at(chat.Message{Conv: chat.RoomConv(room), Sender: ann, Room: room, Type: "text", Body: []byte(`5`)}, 2))
+	gone := text(ann, carl, "", ``)
+	gone.Seq, gone.State, gone.Body, gone.Changed = 1, chat.Recalled, nil, noon().Add(time.Hour)
+	if _, err := p.ChangeMessage(t.Context(), gone, 0); err != nil {
+		t.Fatal(err)
+	}
+	asked := []chat.ConvID{
+		chat.DirectConv(ann, bob), chat.DirectConv(bob, carl), chat.DirectConv(ann, carl), chat.RoomConv(room), chat.DirectConv(ann, bob),
+	}
+	got, err := p.Newest(t.Context(), asked)
+	noError(t, err)
+	want := []chat.Receipt{
+		{Conv: asked[0], Seq: 3, At: noon().Add(-time.Hour)}, {Conv: asked[1]}, {Conv: asked[2], Seq: 1, At: noon().Add(time.Minute)},
+		{Conv: asked[3], Seq: 1, At: noon().Add(2 * time.Minute)}, {Conv: asked[4], Seq: 3, At: noon().Add(-time.Hour)},
+	}
+	if !slices.EqualFunc(got, want, func(a, b chat.Receipt) bool {
+		return a.Conv == b.Conv && a.Seq == b.Seq && a.At.Equal(b.At) && !a.Repeat
+	}) {
+		t.Errorf("the newest are\n%+v, want\n%+v", got, want)
+	}
+	if got, err = p.Newest(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("of none: %v, error %v", got, err)
 	}
 }
 

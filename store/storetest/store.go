@@ -50,6 +50,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["ChangeMessage"] = s.ChangeMessage(ctx, chat.Message{Conv: chat.DirectConv(ann, bob), Seq: 1 << 40}, 0)
 	_, errs["Changed"] = s.Changed(ctx, chat.DirectConv(ann, bob), 0, 1)
 	_, errs["LastChanges"] = s.LastChanges(ctx, []chat.ConvID{chat.DirectConv(ann, bob)})
+	_, errs["Newest"] = s.Newest(ctx, []chat.ConvID{chat.DirectConv(ann, bob)})
 	_, errs["Conversations"] = s.Conversations(ctx, ann)
 	errs["AdvanceCursors"] = s.AdvanceCursors(ctx, []chat.Cursor{{User: ann, Conv: chat.DirectConv(ann, bob), Seq: 1}})
 	_, errs["CursorsAt"] = s.CursorsAt(ctx, []chat.Cursor{{User: ann, Conv: chat.DirectConv(ann, bob)}})
