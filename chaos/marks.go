@@ -9,7 +9,9 @@ type reach struct{ conv, user string }
 // marks are the receipts that the oracle has heard of. A mark is told only after it is durable, so what anybody was
 // told is the least that everybody may be told who asks later.
 type marks struct {
-	told map[reach]mark
+	told     map[reach]mark
+	receipts int // events
+	answers  int // to questions
 }
 
 func newMarks() marks { return marks{told: make(map[reach]mark)} }
@@ -19,6 +21,7 @@ func (l *linkLog) receipt(r reach, m mark) {
 	o := l.oracle
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.marks.receipts++
 	o.bound(r, m)
 	if before := l.marks[r]; m.received < before.received || m.read < before.read {
 		o.wrong.add("marks back", "%s %s was told %+v of %+v after %+v", l.device.user, l.device.name, m, r, before)
@@ -38,6 +41,7 @@ func (o *oracle) floor(r reach) mark {
 func (o *oracle) answered(r reach, m, floor mark) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.marks.answers++
 	o.bound(r, m)
 	if m.received < floor.received || m.read < floor.read {
 		o.wrong.add("marks back", "an answer says %+v of %+v, where %+v was told before the question", m, r, floor)

@@ -121,27 +121,31 @@ func (h *historian) all(conv string) ([]message, error) {
 	}
 }
 
-// recall reads the history of all conversations.
-func recall(ctx context.Context, url string, people []*person) (history, error) {
+// recall reads the history of all conversations, and the marks in them.
+func (r *run) recall(ctx context.Context) (history, error) {
 	h := make(history)
-	for _, p := range people {
-		asker, err := newHistorian(ctx, url, p)
-		if err != nil {
-			return nil, err
-		}
-		for _, contact := range p.contacts {
-			conv := converse(p.id, contact.id)
-			if _, known := h[conv]; known {
-				continue
-			}
-			if h[conv], err = asker.all(conv); err != nil {
-				break
-			}
-		}
-		asker.conn.Close()
-		if err != nil {
-			return nil, err
+	for _, p := range r.people {
+		if err := r.recallFor(ctx, p, h); err != nil {
+			return nil, fmt.Errorf("history: %w", err)
 		}
 	}
 	return h, nil
+}
+
+func (r *run) recallFor(ctx context.Context, p *person, h history) error {
+	asker, err := newHistorian(ctx, *r.house.url.Load(), p)
+	if err != nil {
+		return err
+	}
+	defer asker.conn.Close()
+	for _, contact := range p.contacts {
+		conv := converse(p.id, contact.id)
+		if _, known := h[conv]; known {
+			continue
+		}
+		if h[conv], err = asker.all(conv); err != nil {
+			return err
+		}
+	}
+	return r.askMarks(asker, p)
 }

@@ -38,7 +38,7 @@ func (r *run) report(w io.Writer, v *verdict) {
 		{"deliveries heard", v.Heard},
 		{"of those, repeats that the number tells", v.Repeats},
 		{"receipts heard", v.Receipts},
-		{"syncs answered", v.Syncs},
+		{"answers that tell a mark", v.Marks},
 		{"connections", v.Links},
 		{"server started", r.house.starts},
 		{"server's memory at the most, MB", int(r.house.peak >> 20)},

@@ -195,10 +195,10 @@ func (r *run) settle(ctx context.Context) (history, error) {
 	r.house.clients.lighten()
 	fmt.Fprintf(r.log, "%7.1fs  nothing is broken any more\n", time.Since(r.begun).Seconds())
 	// Whatever is still open is sent again and answered: from then on the history does not grow.
-	if err := r.patiently(ctx, func() (open int) { return r.open() }); err != nil {
+	if err := r.patiently(ctx, r.open); err != nil {
 		return nil, err
 	}
-	h, err := recall(ctx, *r.house.url.Load(), r.people)
+	h, err := r.recall(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ type verdict struct {
 	Sent, Attempts, Acked, Refused, Unanswered int
 	Stored, UnansweredStored                   int // messages in the history, and of them those that were never answered
 	Heard, Repeats, Links                      int // deliveries, of them those that the device had already; connections
-	Receipts, Syncs                            int
+	Receipts, Marks                            int // receipts heard, answers to marks
 }
 
 // broken tells whether any promise is.
@@ -62,6 +62,7 @@ func (o *oracle) judge(h history) verdict {
 		o.judgeDevice(d, h, &v)
 	}
 	o.judgeMarks(h)
+	v.Receipts, v.Marks = o.marks.receipts, o.marks.answers
 	v.Stored, v.findings = len(stored), o.wrong
 	o.wrong = kept
 	return v

@@ -20,17 +20,21 @@ type visit struct {
 	session *sio.Session
 	log     *linkLog
 
-	mu      sync.Mutex // guards what follows
-	lastAck int
-	letters map[int]*letter // by ack id: on the wire, without an answer
-	silent  map[string]*letter
-	login   int // the ack id of the login
+	toMark chan marking
+
+	mu       sync.Mutex // guards what follows
+	lastAck  int
+	letters  map[int]*letter    // by ack id: on the wire, without an answer
+	silent   map[string]*letter // by ref: no answer is asked for
+	markings map[int]marking    // by ack id
+	login    int                // the ack id of the login
 }
 
 func newVisit(d *device, s *sio.Session, h habit) *visit {
 	return &visit{
 		device: d, session: s, log: d.run.oracle.connected(d.log, h.String()),
-		letters: make(map[int]*letter), silent: make(map[string]*letter),
+		toMark:  make(chan marking, 16),
+		letters: make(map[int]*letter), silent: make(map[string]*letter), markings: make(map[int]marking),
 	}
 }
 
@@ -99,6 +103,8 @@ func (v *visit) write(ctx context.Context, stay time.Duration) {
 			return
 		case <-beat.C:
 			err = v.session.Beat()
+		case m := <-v.toMark:
+			err = v.mark(m)
 		case <-turn.C:
 			n := 1 + int(d.upTo(most))
 			letters := d.pending(max(0, min(n, window-v.waiting())))
@@ -208,6 +214,16 @@ func (v *visit) event(name string, payload []byte) error {
 			return err
 		}
 		v.log.hear(m, name)
+		v.consider(m)
+	case "receipt":
+		var r struct {
+			Conv, User     string
+			Received, Read uint64
+		}
+		if err := json.Unmarshal(payload, &r); err != nil {
+			return err
+		}
+		v.log.receipt(reach{r.Conv, r.User}, mark{r.Received, r.Read})
 	case "refused":
 		var r failure
 		if err := json.Unmarshal(payload, &r); err != nil {
@@ -225,12 +241,13 @@ func (v *visit) event(name string, payload []byte) error {
 	return nil
 }
 
-// answer is the ack of chat and of login.
+// answer is the ack of chat, of login and of a mark.
 type answer struct {
-	OK    bool
-	Conv  string
-	Seq   uint64
-	Error failure
+	OK             bool
+	Conv           string
+	Seq            uint64
+	Received, Read uint64
+	Error          failure
 }
 
 type failure struct {
@@ -246,7 +263,9 @@ func (f failure) certain() bool {
 func (v *visit) answered(id int, a answer) error {
 	v.mu.Lock()
 	l := v.letters[id]
+	marking, isMark := v.markings[id]
 	delete(v.letters, id)
+	delete(v.markings, id)
 	isLogin := id == v.login
 	if isLogin {
 		v.login = -1
@@ -261,6 +280,8 @@ func (v *visit) answered(id int, a answer) error {
 		v.device.once.Do(run.arrived.Done)
 	case isLogin:
 		run.refused(a.Error)
+	case isMark:
+		return v.marked(marking, a)
 	case l == nil:
 		return fmt.Errorf("an ack that nobody asked for, or the second to one question")
 	case a.OK:
