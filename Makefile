@@ -3,6 +3,7 @@
 GO          ?= go
 FUZZTIME    ?= 30s
 BENCH       ?=
+CHAOS       ?=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 
@@ -17,7 +18,7 @@ each = @for m in $(MODULES); do echo "[$$m] $(1)"; (cd $$m && $(1)) || exit 1; d
 race = $(if $(filter true,$(CI))$(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test tools lint fmt vet vuln fuzz bench clean
+.PHONY: help run build test tools lint fmt vet vuln fuzz bench chaos clean
 .NOTPARALLEL: # tests measure time
 
 help: ## list what make can do
@@ -71,6 +72,11 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 
 bench: ## measure the server beside Node's socket.io; BENCH="-runs 3" and others, see go run ./bench -help
 	$(GO) run ./bench $(BENCH)
+
+# FerretDB, which stands in for MongoDB, gets a tenth of it: it looks through a whole collection for each question.
+chaos: ## break network, server and engine under load, with an oracle; CHAOS="-seed 7" and others, see go run ./chaos -help
+	$(GO) run ./chaos $(CHAOS)
+	$(GO) run ./chaos -engine mongo -faults 80 -messages 2000 -people 6 -rate 40 $(CHAOS)
 
 clean: ## remove what building leaves behind; ./data stays
 	rm -rf bin

@@ -3,7 +3,7 @@
 // each promise of docs/reliability.md was kept. It exits with 1 when one was not.
 //
 //	go run ./chaos -faults 200 -messages 100000
-//	go run ./chaos -engine mongo -faults 60 -messages 3000 -rate 30
+//	go run ./chaos -engine mongo -faults 80 -messages 2000 -people 6 -rate 40
 //
 // Faults follow from the seed. The moments at which they meet the traffic do not: they are the machine's.
 package main
@@ -47,7 +47,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.IntVar(&o.faults, "faults", 200, "how many")
 	flags.IntVar(&o.messages, "messages", 100_000, "to be written at the least")
 	flags.IntVar(&o.people, "people", 12, "who chat, with two devices each")
-	flags.IntVar(&o.rate, "rate", 300, "messages a second, of all together, while nothing is broken")
+	flags.IntVar(&o.rate, "rate", 500, "messages a second, of all together, while nothing is broken")
 	flags.DurationVar(&o.gap, "gap", time.Second, "between two faults, on average")
 	flags.Uint64Var(&o.seed, "seed", 0, "of the faults; 0 for a new one")
 	if err := flags.Parse(args); err != nil {

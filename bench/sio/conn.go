@@ -32,6 +32,7 @@ type Conn struct {
 	r       *bufio.Reader
 	w       *bufio.Writer
 	in, out []byte // reused from frame to frame
+	pong    func(payload []byte) error
 }
 
 // ClosedError is the server's close frame.
@@ -78,6 +79,10 @@ func dial(ctx context.Context, url string) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{net: conn, r: early, w: bufio.NewWriterSize(conn, bufSize)}
+	c.pong = func(payload []byte) error {
+		c.WriteFrame(ws.OpPong, payload)
+		return c.Flush()
+	}
 	if c.r == nil { // else it holds frames that came with the handshake
 		c.r = bufio.NewReaderSize(conn, bufSize)
 	}
@@ -164,8 +169,7 @@ func (c *Conn) ReadFrame() (ws.OpCode, []byte, error) {
 			code, reason := ws.ParseCloseFrameData(c.in)
 			return 0, nil, &ClosedError{int(code), reason}
 		case ws.OpPing:
-			c.WriteFrame(ws.OpPong, c.in)
-			if err := c.Flush(); err != nil {
+			if err := c.pong(c.in); err != nil {
 				return 0, nil, err
 			}
 		}

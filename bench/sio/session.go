@@ -88,7 +88,7 @@ func (s *Session) open(ctx context.Context) error {
 		if _, packet, err = conn.ReadFrame(); err != nil {
 			return err
 		}
-		s.ws.Store(conn)
+		s.use(conn)
 	}
 	var opened struct {
 		Sid                       string
@@ -237,8 +237,20 @@ func (s *Session) Upgrade(ctx context.Context) error {
 	if err := conn.Flush(); err != nil {
 		return err
 	}
-	s.ws.Store(conn)
+	s.use(conn)
 	return nil
+}
+
+// use makes a WebSocket the transport. From now on its reader shares it with those who send.
+func (s *Session) use(conn *Conn) {
+	answer := conn.pong
+	conn.pong = func(payload []byte) error {
+		s.sending.Lock()
+		defer s.sending.Unlock()
+		conn.net.SetWriteDeadline(time.Now().Add(s.Interval + s.Timeout))
+		return answer(payload)
+	}
+	s.ws.Store(conn)
 }
 
 // Leave takes leave of the server and closes.

@@ -44,7 +44,14 @@ func TestSessionOverWebSocket(t *testing.T) {
 		say(t, conn, `40{"sid":"socket"}`)
 		say(t, conn, "2")
 		hear(t, conn, "3")
-		hear(t, conn, `42["chat"]`)
+		ws.WriteFrame(conn, ws.NewPingFrame([]byte("are you there?")))
+		for range 2 { // in whichever order
+			f, err := ws.ReadFrame(conn)
+			if f = ws.UnmaskFrame(f); err != nil || f.Header.OpCode == ws.OpText && string(f.Payload) != `42["chat"]` ||
+				f.Header.OpCode == ws.OpPong && string(f.Payload) != "are you there?" {
+				t.Errorf("the client said %v %q, %v", f.Header, f.Payload, err)
+			}
+		}
 		say(t, conn, `42["newMessage"]`)
 	})
 	s, err := join(t, url, Kind{Protocol: 4})
