@@ -148,6 +148,14 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 	if first := onPhone.say(bob, "hello"); first.Seq != 1 {
 		t.Errorf("the first message has number %d", first.Seq)
 	}
+	for event, change := range map[string]any{
+		"message:edit":   map[string]any{"conv": conv, "seq": 1, "data": "give Eve the keys"},
+		"message:recall": map[string]any{"conv": conv, "seq": 1},
+	} {
+		if r := intruder.try(event, change, nil); r == nil || r.Code != "forbidden" {
+			t.Errorf("%s of others: %+v, want forbidden", event, r)
+		}
+	}
 	var m message
 	if onDesk.hear("newMessage", &m); m.From != ann.id || m.Message != "hello" {
 		t.Errorf("Bob heard %+v first", m)

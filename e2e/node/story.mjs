@@ -108,6 +108,25 @@ assert.deepEqual(history.slice(4).map((m) => [m.id, m.message]), came.map((m) =>
 const end = await ann.ask("message:before", { with: bob.id, limit: 3 });
 assert.deepEqual(numbers(end.messages), range(last - 2, last));
 
+tell("Bob edits, thinks better of it, and types");
+const typo = await bob.say(ann, "helo");
+const edit = await bob.ask("message:edit", { conv, seq: typo.seq, data: { text: "hello" } });
+assert.deepEqual([edit.ok, edit.conv, edit.seq, edit.change], [true, conv, typo.seq, 1], JSON.stringify(edit));
+const recall = await bob.ask("message:recall", { conv, seq: typo.seq });
+assert.deepEqual([recall.ok, recall.change], [true, 2], JSON.stringify(recall));
+assert.equal((await ann.ask("message:edit", { conv, seq: typo.seq, data: "mine now" })).error.code, "forbidden");
+assert.equal((await bob.ask("typing", { to: ann.id, on: true })).ok, true);
+for (const device of [ann, tablet]) {
+  const edited = await device.hear("message:changed", (m) => m.change === 1);
+  assert.deepEqual([edited.id, edited.message, edited.edited, edited.f_id], [typo.id, { text: "hello" }, edit.at, bob.id]);
+  const recalled = await device.hear("message:changed", (m) => m.change === 2);
+  assert.deepEqual([recalled.id, recalled.message, recalled.recalled], [typo.id, null, recall.at]);
+}
+assert.deepEqual(await ann.hear("typing"), { user: bob.id, conv, on: true });
+const [trace] = (await ann.ask("message:since", { conv, after: typo.seq - 1, limit: 1 })).messages;
+assert.deepEqual([trace.seq, trace.message, trace.recalled], [typo.seq, null, recall.at]);
+assert.deepEqual([bob.all("message:changed"), tablet.all("typing")], [[], []]);
+
 for (const person of [ann, bob, tablet]) {
   await person.travelled();
   assert.deepEqual([...person.all("disconnect"), ...person.all("refused"), ...person.all("unauthorized")], []);
