@@ -33,6 +33,7 @@ type Config struct {
 	Trust          bool
 	Admins         []string // user ids and usernames
 	OneDevice      bool
+	PresenceGrace  time.Duration
 	RateLimits     bool
 	ChangeTime     time.Duration // in which a message may be edited or recalled; 0 for never
 	BcryptCost     int
@@ -132,6 +133,7 @@ func settings() []setting {
 			c.OneDevice = v == "one"
 			return oneOf(v, "many", "one")
 		}},
+		duration("PRESENCE_GRACE", "5s", "for a user without a socket to come back before her friends hear that she is offline", func(c *Config) *time.Duration { return &c.PresenceGrace }),
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"
 			return oneOf(v, "on", "off")

@@ -27,7 +27,7 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, ChangeTime: 24 * time.Hour, BcryptCost: 10,
+		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, ChangeTime: 24 * time.Hour, BcryptCost: 10, PresenceGrace: 5 * time.Second,
 		ConnectionsPerAddress: 5000, HandshakesPerSecond: 200,
 		Transport: socketio.Config{
 			ConnectTimeout: 45 * time.Second, MaxAttachments: 16, MaxAttachmentBytes: 8 << 20,
@@ -58,7 +58,7 @@ func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 	for _, bad := range []string{
 		"PORT=http", "PORT=-1", "PORT=65536", "MONGO_URI=localhost:27017", "REDIS_URL=redis://here", "JWT_SECRET=tooshort",
 		"PUBLIC_URL=chat.example", "CORS_ORIGINS=a.example", "TRUSTED_PROXIES=everyone", "SOCKET_AUTH=no", "DEVICES=two", "RATE_LIMITS=1",
-		"CHANGE_TIME=1", "CHANGE_TIME=-1h",
+		"PRESENCE_GRACE=5", "CHANGE_TIME=1", "CHANGE_TIME=-1h",
 		"BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud", "PING_INTERVAL=25", "PING_TIMEOUT=0s", "MAX_PAYLOAD=-1",
 		"MAX_ATTACHMENTS=many", "CONNECTIONS_PER_ADDRESS=0", "HANDSHAKES_PER_SECOND=0",
 	} {

@@ -103,6 +103,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	cursors := chat.NewCursors(engine, log)
 	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
+	presence := chat.NewPresence(chat.PresenceConfig{
+		Friends: engine, Devices: engine, Sockets: engine, Node: registry.Node, Grace: cfg.PresenceGrace, Now: now, Log: log,
+	})
 	s.messages = chat.NewMessages(engine, engine, now)
 	s.messages.LogTo(log)
 	s.messages.ChangeTime = cfg.ChangeTime
@@ -116,7 +119,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
-		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Registry: registry,
+		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Registry: registry, Presence: presence,
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
 		},
@@ -146,6 +149,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.stop = stop
 	s.background.Go(func() { cursors.Run(background) })
 	s.background.Go(func() { registry.Run(background) })
+	s.background.Go(func() { presence.Run(background, s.door) })
 	s.messages.Start(s.door)
 	return s, nil
 }

@@ -203,9 +203,12 @@ func openStorm(t *testing.T) *stormHouse {
 	if err := registry.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	presence := chat.NewPresence(chat.PresenceConfig{
+		Friends: s.store, Devices: s.store, Sockets: s.store, Node: registry.Node, Grace: time.Second, Now: time.Now, Log: log,
+	})
 	s.door = realtime.New(realtime.Config{
 		Accounts: accounts, Messages: messages, Cursors: cursors,
-		Receipts: &chat.Receipts{Messages: s.store, Cursors: cursors}, Registry: registry,
+		Receipts: &chat.Receipts{Messages: s.store, Cursors: cursors}, Registry: registry, Presence: presence,
 		Devices: &chat.Devices{Store: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
 		Transport: socketio.Config{
 			Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},
@@ -216,6 +219,7 @@ func openStorm(t *testing.T) *stormHouse {
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { cursors.Run(background) })
+	running.Go(func() { presence.Run(background, s.door) })
 	messages.Start(s.door)
 	web := httptest.NewUnstartedServer(s.door)
 	web.Config.ReadHeaderTimeout, web.Config.IdleTimeout = stormPingTimeout, stormPingTimeout

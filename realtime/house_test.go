@@ -27,6 +27,9 @@ import (
 // answerWait is how long anything may take before a test gives up. Nothing is expected to take it.
 const answerWait = 30 * time.Second
 
+// testGrace is for a user without a socket to come back as if she had not left.
+const testGrace = 300 * time.Millisecond
+
 // house is the door over the real rules and an engine in memory.
 type house struct {
 	t        *testing.T
@@ -88,8 +91,11 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	cursors := chat.NewCursors(h.engine, log)
 	h.cursors = cursors
 	h.messages = chat.NewMessages(h.engine, h.engine, time.Now)
+	presence := chat.NewPresence(chat.PresenceConfig{
+		Friends: h.engine, Devices: h.engine, Sockets: h.engine, Node: "here", Grace: testGrace, Now: time.Now, Log: log,
+	})
 	cfg := realtime.Config{
-		Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
+		Presence: presence, Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
 		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
 		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors},
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
@@ -108,6 +114,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { cursors.Run(background) })
+	running.Go(func() { cfg.Presence.Run(background, h.door) })
 	h.messages.Start(h.door)
 	server := httptest.NewServer(h.door)
 	h.url = server.URL

@@ -66,6 +66,12 @@ func refusal(err error) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: f.Message, Data: f}
 }
 
+// expel refuses a login whose token died while it was under way, and ends the socket, which is in the hub by now.
+func (s *session) expel(to answerTo, err error) {
+	s.refuse(to, err)
+	s.kick("the token is no longer good: log in again")
+}
+
 // identity is whose socket it is, at which device, and what proves it.
 type identity struct {
 	user   chat.UserID
@@ -213,7 +219,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.answer(to, reply)
 		return nil
 	}
-	login := chat.Device{User: user, ID: device, Address: s.socket.Handshake().(*handshake).address}
+	login := chat.Device{User: user, ID: device, Address: s.address()}
 	if who.token.ID != "" {
 		login.Tokens = []chat.Token{who.token}
 	}
@@ -225,11 +231,13 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.mu.Lock()
 		s.token = who.token
 		s.mu.Unlock()
-		if err = s.door.still(ctx, who); err == nil {
-			s.emit("login", reply)
-			s.answer(to, reply)
+		if err := s.door.still(ctx, who); err != nil {
+			s.expel(to, err)
+			return nil
 		}
-		return err
+		s.emit("login", reply)
+		s.answer(to, reply)
+		return nil
 	}
 	if wasIn || formerUser != user {
 		s.door.leave(s, formerUser, wasIn)
@@ -247,13 +255,13 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	s.user, s.device, s.token, s.phase, s.loggedIn = user, device, who.token, replaying, s.door.cfg.Now()
 	s.generation++
 	wrote := s.forget()
+	s.appear()
 	s.mu.Unlock()
 	s.door.cfg.Cursors.Advance(formerUser, formerDevice, nil, wrote)
 
 	// From here on nothing that is committed passes unnoticed. What was committed before is in the engine.
 	if err := s.door.still(ctx, who); err != nil {
-		s.refuse(to, err)
-		s.kick("the token is no longer good: log in again")
+		s.expel(to, err)
 		return nil
 	}
 	var behind map[chat.ConvID]uint64
@@ -262,8 +270,11 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.phase = idle
+		if s.phase != over {
+			s.phase = idle
+		}
 		s.mu.Unlock()
+		s.vanish()
 		s.door.cfg.Registry.Leave(ctx, user, chat.SocketID(s.socket.ID()))
 		return err
 	}

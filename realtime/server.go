@@ -25,6 +25,7 @@ type Config struct {
 	Cursors  *chat.Cursors
 	Receipts *chat.Receipts
 	Registry *chat.Registry
+	Presence *chat.Presence // its Run is given the door
 	Now      func() time.Time
 	Log      *slog.Logger
 

@@ -26,6 +26,7 @@ type session struct {
 	device     chat.DeviceID
 	token      chat.Token // that proved it; zero when a bare id was believed
 	phase      phase
+	present    bool                   // presence counts it
 	generation int                    // logins so far: a replay of a former one stops
 	loggedIn   time.Time              // messages older than this were sent while she was away
 	settled    sync.Cond              // inFlight fell, or the session ended
@@ -293,6 +294,7 @@ func (d *Server) leave(s *session, user chat.UserID, wasIn bool) {
 	}
 	d.hub.remove(user, s)
 	if wasIn {
+		s.vanish()
 		ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 		defer cancel()
 		d.cfg.Registry.Leave(ctx, user, chat.SocketID(s.socket.ID()))
