@@ -24,7 +24,7 @@ type ChangeStore interface {
 const changeTries = 5
 
 // Edit replaces the body of a user's own message. tell hears of the changes of one conversation in the order of their
-// numbers, each once and when it is durable; it should not wait for a client.
+// numbers, each when it is durable; it should not wait for a client.
 //
 // Errors: Invalid, TooLarge for a body that could not be sent either; NotFound; Forbidden for another's message, or
 // when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable.
@@ -42,7 +42,7 @@ func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint6
 }
 
 // Recall takes a user's own message back: its place remains, what it said is gone. Recalled once more it stays as it
-// is, and nobody is told.
+// is, and tell hears of it again: of a recall whose end the engine did not say, nobody was told.
 //
 // Errors: as Edit, but for those of a body.
 func (s *Messages) Recall(ctx context.Context, user UserID, conv ConvID, seq uint64, tell func(*Message)) (Message, error) {
@@ -72,8 +72,13 @@ func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uin
 		if err != nil {
 			return Message{}, err
 		}
-		if done, err := alter(&m); done || err != nil {
-			return m, err
+		done, err := alter(&m)
+		if err != nil {
+			return Message{}, err
+		}
+		if done {
+			tell(&m)
+			return m, nil
 		}
 		now := s.now()
 		switch {

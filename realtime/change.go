@@ -75,8 +75,9 @@ func changedFrame(m *chat.Message) *engineio.Frame {
 	return socketio.EventFrame("/", "message:changed", appendMessage(make([]byte, 0, 320+len(m.Body)), m, false))
 }
 
-// change queues a change. Those of a conversation come in the order of their numbers. While a replay is under way, which may have read the message before it was changed, or while
-// much is waiting, the change is left to the replay, which gets it from the engine when it is through.
+// change queues a change. Those of a conversation come in the order of their numbers, but for one that is told again.
+// While a replay is under way, which may have read the message before it was changed, or while much is waiting, the
+// change is left to the replay, which gets it from the engine when it is through.
 func (s *session) change(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +86,7 @@ func (s *session) change(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	}
 	t := s.track(m.Conv)
 	switch {
-	case m.Change <= t.change: // a replay has found it in the engine
+	case m.Change == t.change: // heard already, or found in the engine by a replay
 	case s.phase == replaying:
 		s.holdChange(m)
 	case s.conn.Queued() > maxLive:
@@ -110,7 +111,7 @@ func (s *session) holdChange(m *chat.Message) {
 
 // noteChange notes that a change is on the wire.
 func (t *track) noteChange(m *chat.Message) {
-	t.change = m.Change
+	t.change = max(t.change, m.Change)
 	if m.Seq > t.sent {
 		t.ahead = max(t.ahead, m.Seq)
 	}

@@ -219,6 +219,31 @@ func TestAChangeOvertakesItsMessage(t *testing.T) {
 	}
 }
 
+// The engine stores a recall and cannot say so. Ann tries again, and then Bob hears of it.
+func TestARecallInDoubtIsToldInTheEnd(t *testing.T) {
+	h := openChanges(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	a, b := h.join(ann, "phone"), h.join(bob, "phone")
+	a.say(bob, "oops")
+	a.say(bob, "helo")
+	h.engine.mute.Store(true)
+	recall := object{"conv": convOf(ann, bob), "seq": 1}
+	if _, f := a.try("message:recall", recall); f == nil || f.Code != "unavailable" {
+		t.Errorf("Ann is told %+v", f)
+	}
+	h.engine.mute.Store(false)
+	a.edit(bob, 2, "hello")
+	if v := b.hearVersion("message:changed"); v.Seq != 2 {
+		t.Errorf("Bob heard %+v", v)
+	}
+	if got := a.recall(bob, 1); got != 1 {
+		t.Errorf("the recall is change %d, want the first", got)
+	}
+	if v := b.hearVersion("message:changed"); v.Seq != 1 || v.Recalled == 0 {
+		t.Errorf("Bob heard %+v", v)
+	}
+}
+
 // Bob's client stops reading while Ann edits one message over and over. It is not held in memory for him: when he reads
 // again he hears what it says now.
 func TestASlowReaderHearsTheLatestChange(t *testing.T) {

@@ -45,7 +45,16 @@ type house struct {
 type faultyStore struct {
 	chat.Store
 	away   atomic.Bool
+	mute   atomic.Bool            // changes are stored, and not answered
 	onPage atomic.Pointer[func()] // called when a page of messages was read, before it is handed out
+}
+
+func (s *faultyStore) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (chat.Message, error) {
+	changed, err := s.Store.ChangeMessage(ctx, m, was)
+	if s.mute.Load() {
+		return chat.Message{}, chat.Wrap(chat.Unavailable, "the engine does not answer", errors.New("secret of the house"))
+	}
+	return changed, err
 }
 
 func (s *faultyStore) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
