@@ -119,7 +119,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
-		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Registry: registry, Presence: presence,
+		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Syncs: chat.NewSyncs(engine, cursors),
+		Registry: registry, Presence: presence,
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
 		},

@@ -34,7 +34,7 @@ func ParsePlace(s string) (Place, error) {
 	_, _, direct := p.conv.Users()
 	_, room := p.conv.Room()
 	if errAt != nil || p.at < 0 || errSeq != nil || !direct && !room {
-		return Place{}, Errorf(Invalid, "before: not the next of an answer")
+		return Place{}, Errorf(Invalid, "not the next of an answer")
 	}
 	return p, nil
 }

@@ -64,7 +64,7 @@ func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, erro
 	if err != nil {
 		return Found{}, err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := enter(ctx, s.places, searchWait); err != nil {
 		return Found{}, err
 	}
 	defer func() { <-s.places }()
@@ -88,15 +88,15 @@ func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, erro
 	return found, err
 }
 
-// enter waits for one of the places.
-func (s *Searches) enter(ctx context.Context) error {
-	timeout := time.NewTimer(searchWait)
+// enter takes one of the places of those who ask for much at once, and waits for it if it must.
+func enter(ctx context.Context, places chan<- struct{}, wait time.Duration) error {
+	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	select {
-	case s.places <- struct{}{}:
+	case places <- struct{}{}:
 		return nil
 	case <-timeout.C:
-		return &Error{Code: TooMany, Message: "too many searches at once", RetryAfter: time.Second}
+		return &Error{Code: TooMany, Message: "too many ask for this at once", RetryAfter: time.Second}
 	case <-ctx.Done():
 		return Wrap(Unavailable, "cancelled", ctx.Err())
 	}

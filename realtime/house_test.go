@@ -106,7 +106,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	cfg := realtime.Config{
 		Presence: presence, Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
 		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
-		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors},
+		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors}, Syncs: chat.NewSyncs(h.engine, cursors),
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
 		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: time.Now},
 		Now:      time.Now, Log: log,

@@ -107,11 +107,15 @@ type page struct {
 }
 
 func newPage(messages []chat.Message, more bool) page {
-	p := page{Messages: make([]json.RawMessage, len(messages)), More: more}
+	return page{Messages: wireForms(messages), More: more}
+}
+
+func wireForms(messages []chat.Message) []json.RawMessage {
+	forms := make([]json.RawMessage, len(messages))
 	for i := range messages {
-		p.Messages[i] = appendMessage(nil, &messages[i], false)
+		forms[i] = appendMessage(nil, &messages[i], false)
 	}
-	return p
+	return forms
 }
 
 type sinceRequest struct {

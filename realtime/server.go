@@ -24,6 +24,7 @@ type Config struct {
 	Devices  *chat.Devices
 	Cursors  *chat.Cursors
 	Receipts *chat.Receipts
+	Syncs    *chat.Syncs
 	Registry *chat.Registry
 	Presence *chat.Presence // its Run is given the door
 	Now      func() time.Time
