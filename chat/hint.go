@@ -115,9 +115,7 @@ func (s *search) sketch(w *walk, number uint64, block []Message) Sketch {
 // keepSketches gives the engine what this call has made. An engine that does not take them answers as before: the next
 // search makes them again.
 func (s *search) keepSketches(ctx context.Context) {
-	for _, w := range s.opened {
-		if len(w.made) > 0 {
-			_ = s.sketches.PutSketches(ctx, w.conv, w.made)
-		}
+	for _, w := range s.used {
+		_ = s.sketches.PutSketches(ctx, w.conv, w.made)
 	}
 }

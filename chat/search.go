@@ -37,6 +37,7 @@ type Searches struct {
 	words    Words
 	now      func() time.Time
 	places   chan struct{} // one for each search under way
+	paused   pauses
 }
 
 // NewSearches returns the rules over an engine. Searches use half of the machine's cores at the most, or two: what they
@@ -72,19 +73,18 @@ func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, erro
 		messages: s.messages.store, sketches: s.sketches, words: s.words, question: question, from: r.Before,
 		now: s.now, end: s.now().Add(searchTime),
 	}
-	convs := []ConvID{r.Conv}
-	if r.Conv == "" {
-		if convs, err = run.messages.Conversations(ctx, user); err != nil {
-			return Found{}, err
-		}
-	}
-	for _, conv := range convs {
-		if err := run.open(ctx, conv); err != nil {
+	at := pause{user, r.Q, r.Conv, r.Before}
+	if run.walks = s.paused.take(at); run.walks == nil {
+		if err := run.begin(ctx, user, r.Conv); err != nil {
 			return Found{}, err
 		}
 	}
 	found, err := run.find(ctx, limit)
 	run.keepSketches(ctx)
+	if err == nil && len(run.walks) > 0 {
+		at.next = found.Next
+		s.paused.put(at, run.walks)
+	}
 	return found, err
 }
 

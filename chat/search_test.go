@@ -22,7 +22,7 @@ type library struct {
 	said []chat.Message // in the order of sending
 	at   time.Time
 
-	read, sketched atomic.Int64 // messages and sketches
+	read, sketched, opened atomic.Int64 // messages, sketches, and pages that begin at a place
 }
 
 func newLibrary(t *testing.T) *library {
@@ -33,6 +33,11 @@ func (l *library) Since(ctx context.Context, conv chat.ConvID, after uint64, lim
 	page, err := l.Store.Since(ctx, conv, after, limit)
 	l.read.Add(int64(len(page)))
 	return page, err
+}
+
+func (l *library) Before(ctx context.Context, conv chat.ConvID, before uint64, limit int) ([]chat.Message, error) {
+	l.opened.Add(1)
+	return l.Store.Before(ctx, conv, before, limit)
 }
 
 func (l *library) PutSketches(ctx context.Context, conv chat.ConvID, sketches []chat.Sketch) error {
@@ -97,11 +102,16 @@ func (l *library) oracle(user chat.UserID, conv chat.ConvID, q string) (ids []st
 	return ids
 }
 
-// findAll goes from answer to answer until there is no more, and returns all ids and how many answers it took.
+// findAll goes from answer to answer until there is no more, and returns all ids and how many answers it took. Without
+// s, each call is the first of a server that has just started.
 func (l *library) findAll(s *chat.Searches, user chat.UserID, r chat.Search) (ids []string, calls int) {
 	l.t.Helper()
 	for {
-		found, err := s.Find(l.t.Context(), user, r)
+		server := s
+		if server == nil {
+			server = l.searches()
+		}
+		found, err := server.Find(l.t.Context(), user, r)
 		if err != nil {
 			l.t.Fatalf("%+v: %v", r, err)
 		}
@@ -133,7 +143,7 @@ func wantIDs(t *testing.T, what string, got, want []string) {
 // finds what an oracle finds that reads everything; the second time the same, by what the first left behind.
 func TestSearchFindsWhatReadingAllFinds(t *testing.T) {
 	l := newLibrary(t)
-	ann, others := chat.NewUserID(noon()), make([]chat.UserID, 7)
+	ann, others := chat.NewUserID(noon()), make([]chat.UserID, 20)
 	for i := range others {
 		others[i] = chat.NewUserID(noon())
 	}
@@ -163,9 +173,14 @@ func TestSearchFindsWhatReadingAllFinds(t *testing.T) {
 	s := l.searches()
 	for _, q := range []string{"apple", "mango", "苹果", "猫", "apple pear", "a", "mango kiwi", "nowhere", "absent"} {
 		for _, conv := range []chat.ConvID{"", chat.DirectConv(ann, others[0]), chat.DirectConv(ann, others[3])} {
-			for _, limit := range []int{0, 17, 200} {
+			for _, limit := range []int{0, 29, 200} {
+				want, what := l.oracle(ann, conv, q), fmt.Sprintf("%q in %q, %d at once", q, conv, limit)
 				got, _ := l.findAll(s, ann, chat.Search{Q: q, Conv: conv, Limit: limit})
-				wantIDs(t, fmt.Sprintf("%q in %q, %d at once", q, conv, limit), got, l.oracle(ann, conv, q))
+				wantIDs(t, what, got, want)
+				if limit > 0 {
+					got, _ = l.findAll(nil, ann, chat.Search{Q: q, Conv: conv, Limit: limit})
+					wantIDs(t, what+", the server restarting", got, want)
+				}
 			}
 		}
 	}
@@ -211,6 +226,31 @@ func TestSketchesSpareReading(t *testing.T) {
 	}
 	if n := l.sketched.Load(); n != 2 {
 		t.Errorf("%d sketches were made anew, want those of the two blocks with changes", n)
+	}
+}
+
+// Who goes on with a search in many conversations does not wait until all are opened again.
+func TestNextPageIsCheap(t *testing.T) {
+	l := newLibrary(t)
+	ann := chat.NewUserID(noon())
+	for range 100 {
+		l.say(chat.NewUserID(noon()), ann, "hello", "hello", "hello")
+	}
+	s := l.searches()
+	var next chat.Place
+	for page := range 6 {
+		l.opened.Store(0)
+		found, err := s.Find(t.Context(), ann, chat.Search{Q: "hello", Before: next})
+		if err != nil || len(found.Messages) != 50 {
+			t.Fatalf("page %d: %d messages, error %v", page, len(found.Messages), err)
+		}
+		if n := l.opened.Load(); page > 0 && n > 20 {
+			t.Errorf("page %d took %d looks for where to go on", page, n)
+		}
+		next = found.Next
+	}
+	if !next.IsZero() {
+		t.Errorf("there is more, at %s", next)
 	}
 }
 

@@ -18,9 +18,9 @@ type search struct {
 	end      time.Time
 
 	walks   walks
-	opened  []*walk
-	scanned int // messages
-	ahead   int // bytes of bodies in the walks' found
+	used    []*walk // that may have made sketches
+	scanned int     // messages
+	ahead   int     // bytes of bodies in the walks' found
 }
 
 // walk is how far a search has come in one conversation.
@@ -53,6 +53,25 @@ func (w *walk) over() bool { return w.next == 0 && len(w.found) == 0 }
 // pass takes a time into account.
 func (w *walk) pass(at time.Time) { w.at = min(w.at, at.UnixMilli()) }
 
+// rest makes the walk go on from its place later, and keeps nothing but that: what is known of the blocks may be outdated
+// by then.
+func (w *walk) rest() {
+	p := w.place()
+	*w = walk{conv: w.conv, last: w.last, next: p.seq, at: p.at}
+}
+
+// begin opens a walk of one conversation, or of each of the user's.
+func (s *search) begin(ctx context.Context, user UserID, conv ConvID) error {
+	if conv != "" {
+		return s.open(ctx, conv)
+	}
+	convs, err := s.messages.Conversations(ctx, user)
+	for i := 0; err == nil && i < len(convs); i++ {
+		err = s.open(ctx, convs[i])
+	}
+	return err
+}
+
 // open begins the walk of a conversation, at from.
 func (s *search) open(ctx context.Context, conv ConvID) error {
 	newest, err := s.messages.Before(ctx, conv, 0, 1)
@@ -71,7 +90,6 @@ func (s *search) open(ctx context.Context, conv ConvID) error {
 	}
 	if err == nil && !w.over() {
 		heap.Push(&s.walks, w)
-		s.opened = append(s.opened, w)
 	}
 	return err
 }
@@ -180,6 +198,9 @@ func (s *search) look(ctx context.Context, w *walk) error {
 	}
 	s.scanned += len(block)
 	if sketch && len(block) > 0 {
+		if len(w.made) == 0 {
+			s.used = append(s.used, w)
+		}
 		w.made = append(w.made, s.sketch(w, number, block))
 	}
 	s.scan(w, block)
