@@ -62,23 +62,27 @@ func (w *walk) rest() {
 
 // begin opens a walk of one conversation, or of each of the user's.
 func (s *search) begin(ctx context.Context, user UserID, conv ConvID) error {
-	if conv != "" {
-		return s.open(ctx, conv)
+	convs := []ConvID{conv}
+	var err error
+	if conv == "" {
+		convs, err = s.messages.Conversations(ctx, user)
 	}
-	convs, err := s.messages.Conversations(ctx, user)
-	for i := 0; err == nil && i < len(convs); i++ {
-		err = s.open(ctx, convs[i])
+	if err != nil || len(convs) == 0 {
+		return err
+	}
+	newest, err := s.messages.Newest(ctx, convs)
+	for i := 0; err == nil && i < len(newest); i++ {
+		if newest[i].Seq > 0 {
+			err = s.open(ctx, &newest[i])
+		}
 	}
 	return err
 }
 
 // open begins the walk of a conversation, at from.
-func (s *search) open(ctx context.Context, conv ConvID) error {
-	newest, err := s.messages.Before(ctx, conv, 0, 1)
-	if err != nil || len(newest) == 0 {
-		return err
-	}
-	w := &walk{conv: conv, last: newest[0].Seq, next: newest[0].Seq, at: newest[0].At.UnixMilli()}
+func (s *search) open(ctx context.Context, newest *Receipt) (err error) {
+	conv := newest.Conv
+	w := &walk{conv: conv, last: newest.Seq, next: newest.Seq, at: newest.At.UnixMilli()}
 	switch {
 	case s.from.IsZero():
 	case conv == s.from.conv:
