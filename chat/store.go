@@ -17,6 +17,7 @@ type Store interface {
 	SocketStore
 	SketchStore
 	ArchiveStore
+	RetentionStore
 
 	// Ping returns nil when the engine answers.
 	Ping(ctx context.Context) error

@@ -92,12 +92,12 @@ func scan[D any](ctx context.Context, in *mongo.Collection, last func([]D) any, 
 
 // exportMessages goes from conversation to conversation: the first message behind one belongs to the next.
 func (s *Store) exportMessages(ctx context.Context, emit func(*chat.Batch) error) error {
-	for conv := chat.ConvID(""); ; {
-		next, err := s.convAfter(ctx, conv)
-		if err != nil || next == "" {
+	for atLeast := ""; ; {
+		conv, err := s.firstConv(ctx, atLeast)
+		if err != nil || conv == "" {
 			return err
 		}
-		conv = next
+		atLeast = string(conv) + "0" // behind all of its messages
 		last, err := s.Last(ctx, []chat.ConvID{conv})
 		if err != nil {
 			return err
@@ -118,18 +118,14 @@ func (s *Store) exportMessages(ctx context.Context, emit func(*chat.Batch) error
 	}
 }
 
-// convAfter returns the conversation that follows one in the order of ids; "" behind the last.
-func (s *Store) convAfter(ctx context.Context, conv chat.ConvID) (chat.ConvID, error) {
+// firstConv returns the conversation of the first message whose _id is not below atLeast; "" if there is none.
+func (s *Store) firstConv(ctx context.Context, atLeast string) (chat.ConvID, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	filter := bson.D{}
-	if conv != "" {
-		filter = byID(bson.D{{Key: "$gte", Value: string(conv) + "0"}})
-	}
 	var first []struct {
 		Conv chat.ConvID `bson:"conv"`
 	}
-	err := find(ctx, s.messages, filter, &first,
+	err := find(ctx, s.messages, byID(bson.D{{Key: "$gte", Value: atLeast}}), &first,
 		options.Find().SetSort(byID(1)).SetLimit(1).SetProjection(bson.D{{Key: "conv", Value: 1}}))
 	if err != nil || len(first) == 0 {
 		return "", err

@@ -67,6 +67,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["SweepSockets"] = s.SweepSockets(ctx, noon())
 	errs["PutSketches"] = s.PutSketches(ctx, chat.DirectConv(ann, bob), []chat.Sketch{{Oldest: noon(), Bits: []byte{1}}})
 	_, errs["Sketches"] = s.Sketches(ctx, chat.DirectConv(ann, bob), 0, 1)
+	_, _, errs["Expire"] = s.Expire(ctx, noon(), "", 1)
 	errs["Export"] = s.Export(ctx, func(*chat.Batch) error { return nil })
 	_, errs["Import"] = s.Import(ctx, &chat.Batch{Friends: []chat.Friendship{{Owner: ann, Friend: newUser(), Since: noon()}}})
 	errs["Ping"] = s.Ping(ctx)

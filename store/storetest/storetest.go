@@ -51,6 +51,7 @@ func Run(t *testing.T, e Engine) {
 		{"socket", socketStories()},
 		{"sketch", sketchStories()},
 		{"archive", archiveStories()},
+		{"retention", retentionStories()},
 		{"store", storeStories()},
 	}
 	for _, noun := range nouns {
