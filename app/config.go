@@ -26,6 +26,7 @@ type Config struct {
 	DataDir        string
 	TmpDir         string
 	MongoURI       string
+	Retention      time.Duration // for which messages are kept; 0 for ever
 	JWTSecret      string
 	PublicURL      string
 	Origins        []string
@@ -75,6 +76,11 @@ func settings() []setting {
 			}
 			c.MongoURI = v
 			return nil
+		}},
+		{"RETENTION_DAYS", "0", "days for which messages are kept; 0 for ever", func(c *Config, v string) error {
+			days, err := number(v, 0, 36500)
+			c.Retention = time.Duration(days) * 24 * time.Hour
+			return err
 		}},
 		{"REDIS_URL", "", "reserved for running several nodes, which this version does not do", func(c *Config, v string) error {
 			if v != "" {

@@ -151,6 +151,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.background.Go(func() { cursors.Run(background) })
 	s.background.Go(func() { registry.Run(background) })
 	s.background.Go(func() { presence.Run(background, s.door) })
+	retention := &chat.Retention{Store: engine, Keep: cfg.Retention, Now: now, Log: log}
+	s.background.Go(func() { retention.Run(background) })
 	s.messages.Start(s.door)
 	return s, nil
 }

@@ -124,7 +124,7 @@ func (r *replay) send(m *chat.Message) error {
 		s.mu.Unlock()
 		return nil
 	}
-	if !own {
+	if !own && m.State != chat.Expired { // of what is over, nothing need be told
 		event := "newMessage"
 		if m.Sender == r.user {
 			event = "sentMessage"

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // hearSeqs hears the next n messages of one conversation, which must be numbered from first without gap or repeat.
@@ -223,4 +224,26 @@ func TestManyInOneConversation(t *testing.T) {
 		}
 		next[who]++
 	}
+}
+
+func TestWhatIsOverIsNotBrought(t *testing.T) {
+	h := open(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	b := h.join(bob, "phone")
+	h.leave(h.join(ann, "phone"))
+	for range 3 {
+		b.say(ann, "old")
+	}
+	if _, _, err := h.engine.Expire(t.Context(), time.Now().Add(time.Hour), "", 100); err != nil {
+		t.Fatal(err)
+	}
+	a := h.join(ann, "phone")
+	b.say(ann, "new") // behind a trace and two holes
+	if m := a.hearSeqs("newMessage", 4, 1)[0]; m.Message != "new" {
+		t.Errorf("Ann heard %+v", m)
+	}
+	a.heardNothingElse("newMessage")
+	h.leave(a)
+	a = h.join(ann, "laptop")
+	a.heardNothingElse("newMessage")
 }

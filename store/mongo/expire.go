@@ -53,7 +53,8 @@ func (s *Store) expireIn(ctx context.Context, conv chat.ConvID, before time.Time
 	if err != nil || len(first) == 0 || !first[0].At.Before(before) {
 		return 0, 0, true, err
 	}
-	last, err := s.lastNumber(ctx, conv)
+	newest, err := s.newest(ctx, conv)
+	last := newest.Seq
 	if err != nil {
 		return 0, 0, false, failure(err)
 	}
