@@ -121,7 +121,7 @@ func (t *track) noteChange(m *chat.Message) {
 func (r *replay) sendChanges(ctx context.Context) error {
 	s := r.session
 	s.mu.Lock()
-	if s.generation != r.generation || s.phase != replaying {
+	if r.over() {
 		s.mu.Unlock()
 		return errOver
 	}
@@ -137,7 +137,7 @@ func (r *replay) sendChanges(ctx context.Context) error {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.generation != r.generation || s.phase != replaying {
+		if r.over() {
 			return errOver
 		}
 		s.conn.Enqueue(changedFrame(m))

@@ -65,12 +65,17 @@ type replay struct {
 func (r *replay) enter() { r.session.door.replays <- struct{}{} }
 func (r *replay) leave() { <-r.session.door.replays }
 
+// over tells whether the session has ended, or logged in again: then another replay is its. The caller holds s.mu.
+func (r *replay) over() bool {
+	return r.session.generation != r.generation || r.session.phase != replaying
+}
+
 // next returns what was missed meanwhile. When nothing was, and nothing was changed, the session is live.
 func (r *replay) next() (missed map[chat.ConvID]uint64, more bool) {
 	s := r.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.generation != r.generation || s.phase != replaying {
+	if r.over() {
 		return nil, false
 	}
 	missed, s.missed = s.missed, nil
@@ -115,7 +120,7 @@ func (r *replay) send(m *chat.Message) error {
 	s := r.session
 	s.mu.Lock()
 	own := r.own(m)
-	if s.generation != r.generation || s.phase != replaying {
+	if r.over() {
 		s.mu.Unlock()
 		return errOver
 	}
@@ -159,7 +164,7 @@ func (r *replay) own(m *chat.Message) bool {
 		if _, sent := s.own[place{m.Conv, m.Seq}]; sent {
 			return true
 		}
-		if s.inFlight == 0 || s.generation != r.generation || s.phase != replaying {
+		if s.inFlight == 0 || r.over() {
 			return false
 		}
 		s.settled.Wait()
