@@ -15,10 +15,16 @@ type Appearance struct {
 	At     time.Time // since when she is online, or when she was seen last; zero for never
 }
 
+// News say to whom to tell that a user came or went.
+type News struct {
+	Appearance
+	To []UserID
+}
+
 // Audience hears who comes and goes.
 type Audience interface {
-	// Appear tells those of to who are there. It should not wait for a client.
-	Appear(a Appearance, to []UserID)
+	// Appear tells the news, in their order, to those who are there. It should not wait for a client.
+	Appear(news []News)
 }
 
 // PresenceConfig is what presence stands on. All of it is needed.
@@ -37,6 +43,9 @@ const (
 	MaxPresence = 100
 	// presenceRetry is how long nobody is told anything after the engine did not answer.
 	presenceRetry = 2 * time.Second
+	// maxNews and gatherTime bound what is told at once: when many come together, each who hears is written to once.
+	maxNews    = 1024
+	gatherTime = 50 * time.Millisecond
 )
 
 // Presence are the rules of who is online, and of who may know. Being counted as a friend by someone is her consent to
@@ -138,31 +147,45 @@ func (s *Presence) Run(ctx context.Context, audience Audience) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		v, a, wait := s.next()
-		if v != nil {
-			err := s.tell(ctx, a, audience)
-			s.told(v, a, err)
-			if err == nil {
-				continue
-			}
+		news, wait, err := s.gather(ctx)
+		if len(news) > 0 {
+			audience.Appear(news)
+		}
+		wake := s.wake
+		if err != nil {
 			s.cfg.Log.Warn("nobody is told who comes and goes, trying again", "error", err)
-			timer.Reset(presenceRetry)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			continue
+			wait, wake = presenceRetry, nil
 		}
 		timer.Reset(wait)
 		select {
-		case <-s.wake:
+		case <-wake:
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// next takes the next visit of which there is something to tell. When there is none, v is nil and wait says for how long.
+// gather takes what there is to tell, up to a bound, until the first error. wait says when there is more.
+func (s *Presence) gather(ctx context.Context) (news []News, wait time.Duration, err error) {
+	for end := s.cfg.Now().Add(gatherTime); len(news) < maxNews && s.cfg.Now().Before(end); {
+		v, a, wait := s.next()
+		if v == nil {
+			return news, wait, nil
+		}
+		to, err := s.audienceOf(ctx, a)
+		s.told(v, a, err)
+		if err != nil {
+			return news, 0, err
+		}
+		if len(to) > 0 {
+			news = append(news, News{a, to})
+		}
+	}
+	return news, 0, nil
+}
+
+// next takes the next visit of which there is something to tell, and holds it for told: what changes from now on is
+// other news. When there is none, v is nil and wait says for how long.
 func (s *Presence) next() (v *visit, a Appearance, wait time.Duration) {
 	now := s.cfg.Now()
 	s.mu.Lock()
@@ -176,8 +199,10 @@ func (s *Presence) next() (v *visit, a Appearance, wait time.Duration) {
 		case !online && s.lingers(v, now):
 			s.look(v, v.gone.Add(s.cfg.Grace))
 		case online && !v.told:
+			v.told = true
 			return v, Appearance{User: v.user, Online: true, At: v.since}, 0
 		case !online && v.told:
+			v.told = false
 			return v, Appearance{User: v.user, At: v.gone}, 0
 		case !online:
 			delete(s.visits, v.user) // she was gone before anybody was told
@@ -186,37 +211,28 @@ func (s *Presence) next() (v *visit, a Appearance, wait time.Duration) {
 	return nil, a, time.Hour
 }
 
-// told notes that a user's friends know, or after an error that they are still to be told.
+// told lets go of what next took. After an error, her friends believe what they believed before.
 func (s *Presence) told(v *visit, a Appearance, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case err != nil:
+		v.told = !a.Online
 		s.look(v, s.cfg.Now())
-	case a.Online:
-		v.told = true
-	default:
-		v.told = false
-		if v.sockets == 0 && v.place == 0 {
-			delete(s.visits, v.user)
-		}
+	case !v.told && v.sockets == 0 && v.place == 0:
+		delete(s.visits, v.user)
 	}
 }
 
-// tell tells those whom a user counts as friends. One who left this node may still be on another.
-func (s *Presence) tell(ctx context.Context, a Appearance, audience Audience) error {
+// audienceOf returns those whom a user counts as friends; nobody when she has left this node and is on another.
+func (s *Presence) audienceOf(ctx context.Context, a Appearance) ([]UserID, error) {
 	if !a.Online {
 		elsewhere, err := s.elsewhere(ctx, []UserID{a.User})
 		if err != nil || len(elsewhere) > 0 {
-			return err
+			return nil, err
 		}
 	}
-	friends, err := s.cfg.Friends.Friends(ctx, a.User)
-	if err != nil {
-		return err
-	}
-	audience.Appear(a, friends)
-	return nil
+	return s.cfg.Friends.Friends(ctx, a.User)
 }
 
 // elsewhere tells who has sockets on other nodes, and since when.

@@ -14,7 +14,11 @@ import (
 // counter counts who is told.
 type counter chan int
 
-func (c counter) Appear(_ chat.Appearance, to []chat.UserID) { c <- len(to) }
+func (c counter) Appear(news []chat.News) {
+	for _, n := range news {
+		c <- len(n.To)
+	}
+}
 
 // BenchmarkNewsOfManyFriends is the work behind the login of a user with 5,000 friends, from the login to the fan-out;
 // it is done beside the door.

@@ -48,11 +48,13 @@ func (e *shyEngine) See(ctx context.Context, sightings []chat.Sighting) error {
 }
 
 // Appear implements chat.Audience.
-func (f *foyer) Appear(a chat.Appearance, to []chat.UserID) {
+func (f *foyer) Appear(news []chat.News) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, user := range to {
-		f.heard = append(f.heard, f.names[user]+": "+f.describe(a))
+	for _, n := range news {
+		for _, user := range n.To {
+			f.heard = append(f.heard, f.names[user]+": "+f.describe(n.Appearance))
+		}
 	}
 }
 

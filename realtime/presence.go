@@ -47,16 +47,20 @@ func presenceOf(ctx context.Context, s *session, r presenceRequest) (presenceRep
 }
 
 // Appear implements chat.Audience. Whoever has much waiting is spared it.
-func (d *Server) Appear(a chat.Appearance, to []chat.UserID) {
-	payload, _ := json.Marshal(appearanceOf(a))
-	frame := socketio.EventFrame("/", "presence", payload)
-	for _, user := range to {
-		for _, s := range d.hub.of(user) {
-			if s.isIn() && s.conn.Queued() <= maxLive && s.conn.Enqueue(frame) {
-				s.conn.Flush()
+func (d *Server) Appear(news []chat.News) {
+	dirty := d.takeBatch()
+	for _, n := range news {
+		payload, _ := json.Marshal(appearanceOf(n.Appearance))
+		frame := socketio.EventFrame("/", "presence", payload)
+		for _, user := range n.To {
+			for _, s := range d.hub.of(user) {
+				if s.isIn() && s.conn.Queued() <= maxLive && s.conn.Enqueue(frame) {
+					*dirty = append(*dirty, s.conn)
+				}
 			}
 		}
 	}
+	d.flush(dirty)
 }
 
 // isIn tells whether the session has logged in and has not left.

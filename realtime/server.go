@@ -134,6 +134,11 @@ func (s *Server) Deliver(batch []chat.Outcome) {
 		}
 		s.fanOut(m, "sentMessage", m.Sender, sender, dirty)
 	}
+	s.flush(dirty)
+}
+
+// flush writes to connections on which something was queued.
+func (s *Server) flush(dirty *[]*engineio.Conn) {
 	for _, conn := range *dirty {
 		conn.Flush()
 	}
