@@ -3,6 +3,10 @@
 //
 //	go run ./bench -scenario chat,idle -runs 3
 //
+// With the word store it measures instead what reading costs when much is stored: history, search, sync, a backlog.
+//
+//	go run ./bench store
+//
 // Generator and server share the machine, so ratios between the servers hold and absolute figures do not. CPU time is
 // the server process's alone.
 package main
@@ -76,6 +80,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "store" {
+		return runStore(ctx, args[1:], stdout, stderr)
+	}
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
