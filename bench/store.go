@@ -34,6 +34,9 @@ func parseStore(args []string, stderr io.Writer) (o storeOptions, err error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
 	if o.messages < 1000 || o.times < 1 || o.others < 1 || o.others > o.messages || o.backlog < 1 {
 		return o, fmt.Errorf("messages: at least 1000; conversations: not more than messages; times and backlog: at least 1")
 	}
