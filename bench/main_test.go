@@ -64,8 +64,8 @@ func TestStoreMeasuresReading(t *testing.T) {
 			}
 		}
 	}
-	if rows != 12 || !strings.Contains(stdout.String(), "of 4000 messages: 0.2 MB of text, sketches of 0.1 MB") {
-		t.Errorf("%d rows, want 12:\n%s", rows, stdout.String())
+	if rows != 13 || !strings.Contains(stdout.String(), "of 4000 messages: 0.2 MB of text, sketches of 0.1 MB") {
+		t.Errorf("%d rows, want 13:\n%s", rows, stdout.String())
 	}
 }
 

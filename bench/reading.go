@@ -82,6 +82,7 @@ func (f *figures) read(ctx context.Context, p *peer, s *shelf, most time.Duratio
 			return calls, err
 		}
 	}
+	sync := func() (int, error) { return a.syncAll(s) }
 	rare := rarePlaces(n)
 	slices.Reverse(rare)
 	for _, m := range []struct {
@@ -99,11 +100,18 @@ func (f *figures) read(ctx context.Context, p *peer, s *shelf, most time.Duratio
 		{"search, rare Chinese word in the long conversation", false, search(rareChinese, string(long), rare)},
 		{"search, rare word in all conversations, the first such search", true, search(rareWord, "", rare)},
 		{"the same, later", false, search(rareWord, "", rare)},
-		{fmt.Sprintf("sync of %d conversations, nothing new", len(s.others)+1), false, func() (int, error) { return a.syncAll(s) }},
+		{fmt.Sprintf("sync of %d conversations, nothing missed, nothing read", len(s.others)+1), false, sync},
 	} {
 		if err := f.measure(m.what, m.once, most, m.tries); err != nil {
 			return fmt.Errorf("%s: %w", m.what, err)
 		}
+	}
+	if err := a.readAll(s); err != nil {
+		return err
+	}
+	what := "the same, all read"
+	if err := f.measure(what, false, most, sync); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	back := row{what: fmt.Sprintf("login after %d messages missed, until the last is there", s.backlog), calls: 1}
 	for _, u := range s.away {
@@ -201,12 +209,20 @@ func (a *asker) search(question object, most int) (found []uint64, calls int, er
 	}
 }
 
+// readAll marks every conversation as read.
+func (a *asker) readAll(s *shelf) error {
+	for conv, last := range s.lasts() {
+		var answer object
+		if err := a.ask("message:read", object{"conv": conv, "seq": last}, &answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // syncAll asks what is new, with all cursors at their ends, until there is no more.
 func (a *asker) syncAll(s *shelf) (calls int, err error) {
-	cursors := object{string(conv(s.reader, s.friend)): s.messages}
-	for _, other := range s.others {
-		cursors[string(conv(s.reader, other))] = s.messages / len(s.others)
-	}
+	cursors := s.lasts()
 	question := object{"cursors": cursors}
 	for seen := 0; ; {
 		var answer struct {

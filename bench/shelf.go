@@ -30,7 +30,6 @@ func (s *shelf) fill(ctx context.Context, data string) error {
 	text := newProse()
 	f := &filler{ctx: ctx, engine: engine, at: time.Now().Add(-2 * 365 * 24 * time.Hour).Truncate(time.Millisecond)}
 	rare := rarePlaces(s.messages)
-	each := s.messages / len(s.others)
 	for i := range s.messages {
 		from, to := s.reader, s.friend
 		if i%2 == 0 {
@@ -41,7 +40,7 @@ func (s *shelf) fill(ctx context.Context, data string) error {
 			ending = []string{rareWord, rareChinese}
 		}
 		f.add(from, to, text.message(ending...))
-		if other := s.others[i%len(s.others)]; i < each*len(s.others) {
+		if other := s.others[i%len(s.others)]; i < s.messages/len(s.others)*len(s.others) {
 			f.add(other, s.reader, text.message())
 		}
 	}
@@ -52,9 +51,9 @@ func (s *shelf) fill(ctx context.Context, data string) error {
 	}
 	f.flush()
 	// The reader's devices have everything, or her first login would bring it all.
-	cursors := []chat.Cursor{s.cursor(s.friend, uint64(s.messages))}
-	for _, other := range s.others {
-		cursors = append(cursors, s.cursor(other, uint64(each)))
+	var cursors []chat.Cursor
+	for conv, last := range s.lasts() {
+		cursors = append(cursors, chat.Cursor{User: chat.UserID(s.reader.id), Conv: conv, Seq: uint64(last)})
 	}
 	if f.err == nil {
 		f.err = engine.AdvanceCursors(ctx, cursors)
@@ -65,9 +64,13 @@ func (s *shelf) fill(ctx context.Context, data string) error {
 	return f.err
 }
 
-// cursor says that some device of the reader has her conversation with somebody up to a number.
-func (s *shelf) cursor(with user, seq uint64) chat.Cursor {
-	return chat.Cursor{User: chat.UserID(s.reader.id), Conv: conv(s.reader, with), Seq: seq}
+// lasts are the reader's conversations, each with its last number.
+func (s *shelf) lasts() map[chat.ConvID]int {
+	lasts := map[chat.ConvID]int{conv(s.reader, s.friend): s.messages}
+	for _, other := range s.others {
+		lasts[conv(s.reader, other)] = s.messages / len(s.others)
+	}
+	return lasts
 }
 
 func conv(a, b user) chat.ConvID { return chat.DirectConv(chat.UserID(a.id), chat.UserID(b.id)) }
