@@ -123,6 +123,7 @@ type habit struct {
 	upgrade int           // packets before the upgrade; negative for none
 	stay    time.Duration // before it leaves by itself
 	polite  bool          // and says so
+	syncs   bool          // asks what it has missed
 }
 
 func (d *device) choose() habit {
@@ -134,6 +135,7 @@ func (d *device) choose() habit {
 	}
 	h.stay = time.Duration(d.rng.ExpFloat64() * float64(meanStay))
 	h.polite = d.rng.IntN(2) == 0
+	h.syncs = d.rng.IntN(100) < syncPercent
 	return h
 }
 

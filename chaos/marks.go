@@ -41,6 +41,10 @@ func (o *oracle) floor(r reach) mark {
 func (o *oracle) answered(r reach, m, floor mark) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.answer(r, m, floor)
+}
+
+func (o *oracle) answer(r reach, m, floor mark) {
 	o.marks.answers++
 	o.bound(r, m)
 	if m.received < floor.received || m.read < floor.read {

@@ -11,9 +11,11 @@ type oracle struct {
 	mu      sync.Mutex // guards what follows, and the fields of what it makes
 	sends   map[string]*send
 	devices []*deviceLog
-	places  map[place]string // the text heard under a number
-	numbers map[string]place // the number under which a text was heard or acked
-	sentIn  map[string]uint64
+	places  map[place]string  // the text heard under a number
+	numbers map[string]place  // the number under which a text was heard or acked
+	sentIn  map[string]uint64 // messages of a conversation that were put on the wire
+	last    map[string]uint64 // the highest number of a conversation that anybody was told
+	syncs   int
 	marks   marks
 	wrong   findings
 }
@@ -54,7 +56,7 @@ type linkLog struct {
 func newOracle() *oracle {
 	return &oracle{
 		sends: make(map[string]*send), places: make(map[place]string), numbers: make(map[string]place),
-		sentIn: make(map[string]uint64), marks: newMarks(),
+		sentIn: make(map[string]uint64), last: make(map[string]uint64), marks: newMarks(),
 	}
 }
 
@@ -175,6 +177,7 @@ func (o *oracle) seen(p place, text string) {
 		o.wrong.add("duplicates by number", "%s is %s/%d and %s/%d", head(text), former.conv, former.seq, p.conv, p.seq)
 	}
 	o.places[p], o.numbers[text] = text, p
+	o.last[p.conv] = max(o.last[p.conv], p.seq)
 }
 
 // head is the part of a text that names it: fillers follow behind a blank.

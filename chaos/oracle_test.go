@@ -38,6 +38,11 @@ func said(text string, seq uint64) message {
 	return message{From: ann, Text: text, Conv: both, Seq: seq}
 }
 
+// standing is how the conversation stands for Bob, who has read nothing.
+func standing(last uint64, newest message, missed ...message) state {
+	return state{Conv: both, Last: last, Message: newest, Messages: missed, Unread: last}
+}
+
 func told(texts ...string) history {
 	h := history{both: nil}
 	for i, text := range texts {
@@ -201,6 +206,37 @@ func TestOracleFinds(t *testing.T) {
 			c.phone.receipt(reach{both, ann}, mark{3, 1})
 			return told("one", "two")
 		}, []string{"marks out of bounds"}},
+		{"a sync that misses the newest message", func(c *chatter) history {
+			c.synced(c.asking(bob, nil), []state{standing(1, said("one", 1))})
+			return told("one", "two")
+		}, []string{"syncs at odds"}},
+		{"a sync that leaves out a missed message", func(c *chatter) history {
+			c.synced(c.asking(bob, map[string]uint64{both: 0}), []state{standing(2, said("two", 2), said("two", 2))})
+			return told("one", "two")
+		}, []string{"syncs at odds"}},
+		{"a sync of other people's messages", func(c *chatter) history {
+			c.synced(c.asking(carl, nil), []state{standing(2, said("two", 2))})
+			return told("one", "two")
+		}, []string{"syncs at odds"}},
+		{"a sync that takes a mark back", func(c *chatter) history {
+			c.phone.receipt(reach{both, ann}, mark{2, 2})
+			c.synced(c.asking(bob, nil), []state{standing(2, said("two", 2))})
+			return told("one", "two")
+		}, []string{"marks back"}},
+		{"a sync whose text was changed", func(c *chatter) history {
+			c.synced(c.asking(bob, nil), []state{standing(2, said("to", 2))})
+			return told("one", "two")
+		}, []string{"altered or invented"}},
+		{"a last sync without a conversation", func(c *chatter) history {
+			c.syncedAll(bob, nil, told("one", "two"))
+			return told("one", "two")
+		}, []string{"syncs at odds"}},
+		{"a last sync that counts too few unread", func(c *chatter) history {
+			s := standing(2, said("two", 2))
+			s.Unread = 1
+			c.syncedAll(bob, map[string]state{both: s}, told("one", "two"))
+			return told("one", "two")
+		}, []string{"syncs at odds"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := newChatter()

@@ -121,7 +121,7 @@ func (h *historian) all(conv string) ([]message, error) {
 	}
 }
 
-// recall reads the history of all conversations, and the marks in them.
+// recall reads the history of all conversations.
 func (r *run) recall(ctx context.Context) (history, error) {
 	h := make(history)
 	for _, p := range r.people {
@@ -130,6 +130,24 @@ func (r *run) recall(ctx context.Context) (history, error) {
 		}
 	}
 	return h, nil
+}
+
+// question asks everybody's marks and has everybody sync. It must be the last, for a mark may move until all is heard.
+func (r *run) question(ctx context.Context, h history) error {
+	for _, p := range r.people {
+		asker, err := newHistorian(ctx, *r.house.url.Load(), p)
+		if err == nil {
+			err = r.askMarks(asker, p)
+			if err == nil {
+				err = r.syncAll(asker, p, h)
+			}
+			asker.conn.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) recallFor(ctx context.Context, p *person, h history) error {
@@ -147,5 +165,5 @@ func (r *run) recallFor(ctx context.Context, p *person, h history) error {
 			return err
 		}
 	}
-	return r.askMarks(asker, p)
+	return nil
 }

@@ -39,6 +39,7 @@ func (r *run) report(w io.Writer, v *verdict) {
 		{"of those, repeats that the number tells", v.Repeats},
 		{"receipts heard", v.Receipts},
 		{"answers that tell a mark", v.Marks},
+		{"syncs answered", v.Syncs},
 		{"connections", v.Links},
 		{"server started", r.house.starts},
 		{"server's memory at the most, MB", int(r.house.peak >> 20)},

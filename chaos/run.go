@@ -88,6 +88,9 @@ func (r *run) chaos(ctx context.Context, dir string) (v verdict, err error) {
 	}
 	stop()
 	devices.Wait()
+	if err := r.question(ctx, h); err != nil {
+		return v, err
+	}
 	r.house.look()
 	r.house.stopServer()
 	for _, how := range r.house.badEnds {

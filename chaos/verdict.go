@@ -10,7 +10,7 @@ import (
 // promises are what must never be found, in the order of the report.
 var promises = [...]string{
 	"acked lost", "refused but stored", "duplicates by number", "reordered", "gaps", "undelivered",
-	"altered or invented", "wrong audience", "acks at odds", "marks out of bounds", "marks back", "broken packets", "bad ends",
+	"altered or invented", "wrong audience", "acks at odds", "marks out of bounds", "marks back", "syncs at odds", "broken packets", "bad ends",
 }
 
 // findings are broken promises: how often each, and the first few in words.
@@ -40,7 +40,7 @@ type verdict struct {
 	Sent, Attempts, Acked, Refused, Unanswered int
 	Stored, UnansweredStored                   int // messages in the history, and of them those that were never answered
 	Heard, Repeats, Links                      int // deliveries, of them those that the device had already; connections
-	Receipts, Marks                            int // receipts heard, answers to marks
+	Receipts, Marks, Syncs                     int // receipts heard, answers that tell a mark, answers to sync
 }
 
 // broken tells whether any promise is.
@@ -62,7 +62,7 @@ func (o *oracle) judge(h history) verdict {
 		o.judgeDevice(d, h, &v)
 	}
 	o.judgeMarks(h)
-	v.Receipts, v.Marks = o.marks.receipts, o.marks.answers
+	v.Receipts, v.Marks, v.Syncs = o.marks.receipts, o.marks.answers, o.syncs
 	v.Stored, v.findings = len(stored), o.wrong
 	o.wrong = kept
 	return v
