@@ -115,39 +115,22 @@ func (f failure) certain() bool {
 	return !strings.Contains(f.Message, "may not be stored") && !strings.Contains(f.Message, "may be stored")
 }
 
+// answered takes an ack.
 func (v *visit) answered(id int, raw []byte) error {
 	v.mu.Lock()
-	question, isSync := v.questions[id]
-	delete(v.questions, id)
+	l, then := v.letters[id], v.asked[id]
+	delete(v.letters, id)
+	delete(v.asked, id)
 	v.mu.Unlock()
-	if isSync {
-		return v.answeredSync(question, raw)
+	if then != nil {
+		return then(raw)
 	}
 	var a answer
 	if err := json.Unmarshal(raw, &a); err != nil {
 		return err
 	}
-	v.mu.Lock()
-	l := v.letters[id]
-	marking, isMark := v.markings[id]
-	delete(v.letters, id)
-	delete(v.markings, id)
-	isLogin := id == v.login
-	if isLogin {
-		v.login = -1
-		if !a.OK {
-			v.login = refusedLogin
-		}
-	}
-	v.mu.Unlock()
 	run := v.device.run
 	switch {
-	case isLogin && a.OK:
-		v.device.once.Do(run.arrived.Done)
-	case isLogin:
-		run.refused(a.Error)
-	case isMark:
-		return v.marked(marking, a)
 	case l == nil:
 		return fmt.Errorf("an ack that nobody asked for, or the second to one question")
 	case a.OK:
@@ -165,11 +148,9 @@ func (v *visit) answered(id int, raw []byte) error {
 	return nil
 }
 
-// refusedLogin stands in visit.login: the client connects anew.
-const refusedLogin = -2
-
+// over tells whether the client has to connect anew.
 func (v *visit) over() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.login == refusedLogin
+	return v.turned
 }

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // This file is how a device marks what it has received and read, and what it makes of the answers.
 
@@ -41,12 +44,13 @@ func (v *visit) consider(m message) {
 
 func (v *visit) mark(m marking) error {
 	m.floor = v.device.run.oracle.floor(m.reach)
-	v.mu.Lock()
-	v.lastAck++
-	ack := v.lastAck
-	v.markings[ack] = m
-	v.mu.Unlock()
-	return v.emit(ack, m.event, map[string]any{"conv": m.reach.conv, "seq": m.seq})
+	return v.ask(m.event, map[string]any{"conv": m.reach.conv, "seq": m.seq}, func(raw []byte) error {
+		var a answer
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return err
+		}
+		return v.marked(m, a)
+	})
 }
 
 func (v *visit) marked(m marking, a answer) error {

@@ -96,12 +96,19 @@ func (o *oracle) synced(q question, answer []state) {
 func (v *visit) sync() error {
 	d := v.device
 	cursors := d.run.oracle.highest(d.log)
-	v.mu.Lock()
-	v.lastAck++
-	ack := v.lastAck
-	v.questions[ack] = d.run.oracle.asking(d.who.id, cursors)
-	v.mu.Unlock()
-	return v.emit(ack, "sync", map[string]any{"cursors": cursors, "limit": 1 + int(d.upTo(10))})
+	q := d.run.oracle.asking(d.who.id, cursors)
+	return v.ask("sync", map[string]any{"cursors": cursors, "limit": 1 + int(d.upTo(10))}, func(raw []byte) error {
+		var a syncAnswer
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return err
+		}
+		if !a.OK {
+			d.run.refused(a.Error)
+			return nil
+		}
+		d.run.oracle.synced(q, a.Conversations)
+		return nil
+	})
 }
 
 // highest is the last number that a device has heard of each conversation.
@@ -115,19 +122,6 @@ func (o *oracle) highest(d *deviceLog) map[string]uint64 {
 		}
 	}
 	return high
-}
-
-func (v *visit) answeredSync(q question, raw []byte) error {
-	var a syncAnswer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return err
-	}
-	if !a.OK {
-		v.device.run.refused(a.Error)
-		return nil
-	}
-	v.device.run.oracle.synced(q, a.Conversations)
-	return nil
 }
 
 // syncAll has a person sync from the beginning, page by page, when nothing moves any more: everything must be told to

@@ -19,21 +19,19 @@ type visit struct {
 
 	toMark chan marking
 
-	mu        sync.Mutex // guards what follows
-	lastAck   int
-	letters   map[int]*letter    // by ack id: on the wire, without an answer
-	silent    map[string]*letter // by ref: no answer is asked for
-	markings  map[int]marking    // by ack id
-	questions map[int]question   // by ack id
-	login     int                // the ack id of the login
+	mu      sync.Mutex // guards what follows
+	lastAck int
+	letters map[int]*letter                   // by ack id: on the wire, without an answer
+	silent  map[string]*letter                // by ref: no answer is asked for
+	asked   map[int]func(answer []byte) error // by ack id: who takes the answer to a question
+	turned  bool                              // away: the login was refused
 }
 
 func newVisit(d *device, s *sio.Session, h habit) *visit {
 	return &visit{
 		device: d, session: s, log: d.run.oracle.connected(d.log, h.String()),
-		toMark:  make(chan marking, 16),
-		letters: make(map[int]*letter), silent: make(map[string]*letter), markings: make(map[int]marking),
-		questions: make(map[int]question),
+		toMark: make(chan marking, 16), letters: make(map[int]*letter), silent: make(map[string]*letter),
+		asked: make(map[int]func([]byte) error),
 	}
 }
 
@@ -62,14 +60,31 @@ func (v *visit) stay(ctx context.Context, h habit) {
 }
 
 func (v *visit) logIn() error {
-	v.mu.Lock()
-	v.lastAck++
-	v.login = v.lastAck
-	v.mu.Unlock()
-	return v.emit(v.login, "login", map[string]string{"userid": v.device.who.id, "device": v.device.name})
+	d := v.device
+	return v.ask("login", map[string]string{"userid": d.who.id, "device": d.name}, func(raw []byte) error {
+		var a answer
+		if err := json.Unmarshal(raw, &a); err != nil {
+			return err
+		}
+		if a.OK {
+			d.once.Do(d.run.arrived.Done)
+			return nil
+		}
+		d.run.refused(a.Error)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.turned = true
+		return nil
+	})
 }
 
-func (v *visit) emit(ack int, event string, payload any) error {
+// ask sends an event, and has then take its answer.
+func (v *visit) ask(event string, payload any, then func(answer []byte) error) error {
+	v.mu.Lock()
+	v.lastAck++
+	ack := v.lastAck
+	v.asked[ack] = then
+	v.mu.Unlock()
 	packet, err := eventPacket(ack, event, payload)
 	if err != nil {
 		return err
