@@ -51,6 +51,9 @@ func (s *Store) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (
 	defer s.leave()
 	s.changes.one.Lock()
 	defer s.changes.one.Unlock()
+	if err := s.whole(); err != nil {
+		return chat.Message{}, err // the change before failed
+	}
 
 	changed, p, err := s.planChange(m, was, k)
 	if err != nil {
@@ -71,11 +74,28 @@ func (s *Store) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (
 	if err != nil {
 		return chat.Message{}, broken(err)
 	}
-	defer s.logger.fatalPanic()
 	s.changes.underway.Store(p)
-	err = batch.Commit(pebble.Sync)
+	if err := s.commit(batch); err != nil {
+		s.doubts.add(func(b *pebble.Batch) error { return p.undo(b, changed.Files) })
+		return chat.Message{}, err // and readers are held until the database is opened again
+	}
 	s.changes.underway.Store(nil)
-	return changed, broken(err)
+	return changed, nil
+}
+
+// undo puts back what stood there before.
+func (p *pendingChange) undo(b *pebble.Batch, files []chat.FileID) error {
+	err := b.Set(p.conv.message(p.seq), p.former, nil)
+	if err == nil {
+		err = b.Delete(p.conv.change(p.number), nil)
+	}
+	if err == nil && p.formerChange != 0 {
+		err = b.Set(p.conv.change(p.formerChange), binary.AppendUvarint(nil, p.seq), nil)
+	}
+	if err == nil {
+		err = useFiles(b, &p.conv, p.seq, files, p.formerFiles)
+	}
+	return broken(err)
 }
 
 // planChange reads what ChangeMessage builds upon.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -44,7 +43,7 @@ func (d *disk) open(t *testing.T, log *slog.Logger) *Store {
 		}
 		return nil
 	})
-	s, err := open("data", errorfs.Wrap(d.MemFS, inject), log)
+	s, err := open("data", errorfs.Wrap(d.MemFS, inject), log, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,50 +277,5 @@ func TestCloseSyncs(t *testing.T) {
 	defer after.Close()
 	if got, err := after.Cursors(t.Context(), ann, ""); err != nil || got[annBo] != 7 {
 		t.Errorf("the cursors are %v, error %v", got, err)
-	}
-}
-
-// A disk that refuses ends the server with one line that says so: nothing is answered as stored.
-func TestBrokenDiskEndsTheServer(t *testing.T) {
-	full := func() error { return errors.New("no space left on device") }
-	account := chat.Account{ID: ann, Username: "Ann"}
-	for name, write := range map[string]func(s *Store) error{
-		"message": func(s *Store) error {
-			_, err := s.Append(t.Context(), []chat.Message{hello("1")})
-			return err
-		},
-		"account": func(s *Store) error { return s.CreateAccount(t.Context(), account) },
-		"cursor": func(s *Store) error {
-			return s.AdvanceCursors(t.Context(), []chat.Cursor{{User: ann, Conv: annBo, Seq: 7}})
-		},
-		"what may wait": func(s *Store) error {
-			err := s.Beat(t.Context(), "node", time.Now())
-			s.sync()
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var said strings.Builder
-			d := newDisk()
-			s := d.open(t, slog.New(slog.NewTextHandler(&said, nil)))
-			exited := make(chan int, 1)
-			s.logger.exit = func(code int) {
-				exited <- code
-				runtime.Goexit() // like os.Exit, it does not come back
-			}
-			d.onSync.Store(&full)
-			answered := make(chan error, 1)
-			go func() { answered <- write(s) }()
-			select {
-			case code := <-exited:
-				if lines := strings.Count(said.String(), "\n"); code != 1 || lines != 1 || !strings.Contains(said.String(), "no space left") {
-					t.Errorf("exit %d after %d lines: %s", code, lines, said.String())
-				}
-			case err := <-answered:
-				t.Errorf("answered with %v", err)
-			case <-time.After(time.Minute):
-				t.Error("neither ended nor answered")
-			}
-		})
 	}
 }

@@ -92,6 +92,6 @@ func TestNumberingForgets(t *testing.T) {
 		if err != nil || receipts[0].Seq != want {
 			t.Errorf("got %+v, error %v, want number %d", receipts, err, want)
 		}
-		s.numbering.forget()
+		s.numbering.reset()
 	}
 }

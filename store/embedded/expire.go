@@ -56,10 +56,9 @@ func (s *Store) Expire(ctx context.Context, before time.Time, from chat.ConvID, 
 		return 0, "", broken(err)
 	}
 	if !e.batch.Empty() {
-		defer s.logger.fatalPanic()
-		err = e.batch.Commit(pebble.Sync)
+		err = s.commit(e.batch)
 	}
-	return e.expired, next, broken(err)
+	return e.expired, next, err
 }
 
 // expiry is one call of Expire.
@@ -150,8 +149,7 @@ func (e *expiry) remove(conv *convKey, m *chat.Message) error {
 		return err
 	}
 	if m.Ref != "" {
-		ref := append(appendID([]byte{kindRef}, string(m.Sender)), m.Ref...)
-		if err := e.batch.Delete(ref, nil); err != nil {
+		if err := e.batch.Delete(refKey(nil, m), nil); err != nil {
 			return broken(err)
 		}
 	}

@@ -24,19 +24,19 @@ func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error
 	defer s.changes.one.Unlock()
 	s.changing.Lock()
 	defer s.changing.Unlock()
+	if err := s.whole(); err != nil {
+		return 0, err
+	}
 	i := importer{Batch: s.db.NewIndexedBatch(), tallies: make(map[convKey]*tally)}
 	defer i.Close()
 	if err := i.all(b); err != nil || i.Empty() {
 		return 0, err
 	}
-	defer s.logger.fatalPanic()
 	n.hold(i.tallies)
-	err = i.Commit(pebble.Sync)
-	n.forget() // last numbers may have moved
-	n.hold(nil)
-	if err != nil {
-		return 0, broken(err)
+	if err := s.commit(i.Batch); err != nil {
+		return 0, err // stored whole or not at all
 	}
+	n.reset() // last numbers may have moved
 	return i.added, nil
 }
 
@@ -165,7 +165,7 @@ func (i *importer) message(m *chat.Message) error {
 	}
 	t.first = min(t.first, m.Seq)
 	if m.Ref != "" {
-		ref := append(appendID([]byte{kindRef}, string(m.Sender)), m.Ref...)
+		ref := refKey(nil, m)
 		if _, taken, err := i.get(ref); err != nil {
 			return err
 		} else if taken {

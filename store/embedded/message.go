@@ -19,6 +19,9 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 	n := &s.numbering
 	n.appending.Lock()
 	defer n.appending.Unlock()
+	if err := s.whole(); err != nil {
+		return nil, err // the batch before failed
+	}
 
 	a := appending{store: s, batch: s.db.NewBatch(), tallies: make(map[convKey]*tally)}
 	defer a.close()
@@ -33,19 +36,44 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 	if a.batch.Empty() {
 		return receipts, nil
 	}
-	defer s.logger.fatalPanic()
 	n.hold(a.tallies)
-	err := a.batch.Commit(pebble.Sync)
-	if err != nil {
-		n.forget()
-	} else {
-		n.remember(a.tallies)
+	if err := s.commit(a.batch); err != nil {
+		s.doubts.add(func(b *pebble.Batch) error { return remove(b, batch, receipts) })
+		return nil, err
 	}
+	n.remember(a.tallies)
 	n.hold(nil)
-	if err != nil {
-		return nil, broken(err)
-	}
 	return receipts, nil
+}
+
+// remove deletes what a batch of messages wrote. All its keys were new.
+func remove(b *pebble.Batch, batch []chat.Message, receipts []chat.Receipt) error {
+	for i, r := range receipts {
+		if r.Repeat {
+			continue
+		}
+		m := &batch[i]
+		conv, err := parseConv(m.Conv)
+		if err != nil {
+			return err
+		}
+		keys := [][]byte{conv.message(r.Seq)}
+		if m.Ref != "" {
+			keys = append(keys, refKey(nil, m))
+		}
+		if r.Seq == 1 {
+			keys = append(keys, listKeys(&conv)...)
+		}
+		for _, key := range keys {
+			if err := b.Delete(key, nil); err != nil {
+				return broken(err)
+			}
+		}
+		if err := useFiles(b, &conv, r.Seq, m.Files, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // appending is one batch on its way into the engine.
@@ -80,7 +108,7 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 		return chat.Receipt{}, chat.Errorf(chat.Invalid, "not a user id")
 	}
 	if m.Ref != "" {
-		a.key = append(appendID(append(a.key[:0], kindRef), string(m.Sender)), m.Ref...)
+		a.key = refKey(a.key[:0], m)
 		if r, known, err := a.repeat(m); err != nil || known {
 			return r, err
 		}
@@ -164,18 +192,25 @@ func (a *appending) look() (err error) {
 	return err
 }
 
+func refKey(dst []byte, m *chat.Message) []byte {
+	return append(appendID(append(dst, kindRef), string(m.Sender)), m.Ref...)
+}
+
 // enlist enters a direct conversation into the lists of both users.
 func enlist(batch *pebble.Batch, conv *convKey) error {
-	if conv.size != directSize {
-		return nil
-	}
-	users := conv.key()[1:]
-	left, right := users[:idSize], users[idSize:]
-	for _, pair := range [][2][]byte{{left, right}, {right, left}} {
-		k := slices.Concat([]byte{kindList}, pair[0], pair[1])
+	for _, k := range listKeys(conv) {
 		if err := batch.Set(k, nil, nil); err != nil {
 			return broken(err)
 		}
 	}
 	return nil
+}
+
+func listKeys(conv *convKey) [][]byte {
+	if conv.size != directSize {
+		return nil
+	}
+	users := conv.key()[1:]
+	left, right := users[:idSize], users[idSize:]
+	return [][]byte{slices.Concat([]byte{kindList}, left, right), slices.Concat([]byte{kindList}, right, left)}
 }

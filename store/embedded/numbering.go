@@ -11,7 +11,7 @@ const maxKnown = 32_768
 // numbering gives the messages of each conversation their numbers.
 //
 // One batch at a time is numbered and made durable, so a number is given again only when the batch that had it failed,
-// and then nobody has seen it. Pebble shows a batch to readers before it is durable; until it is, readers are held
+// and then nobody has seen it and it was removed. Pebble shows a batch to readers before it is durable; until it is, readers are held
 // below its numbers: what they hand out must be what a restart finds.
 //
 // Lock order: appending, then underway. Readers take underway alone.
@@ -51,10 +51,14 @@ func (n *numbering) remember(tallies map[convKey]*tally) {
 	}
 }
 
-// forget drops everything: after a failed batch the engine says what is true.
-func (n *numbering) forget() { n.known, n.older = nil, nil }
+// reset drops everything: the database says what is true.
+func (n *numbering) reset() {
+	n.known, n.older = nil, nil
+	n.hold(nil)
+}
 
-// hold keeps readers below the numbers of a batch until the next call. nil holds nobody.
+// hold keeps readers below the numbers of a batch until the next call; if the batch fails, for as long as its database
+// is open. nil holds nobody.
 func (n *numbering) hold(tallies map[convKey]*tally) {
 	var from map[convKey]uint64
 	if len(tallies) > 0 {

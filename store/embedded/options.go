@@ -17,7 +17,7 @@ const (
 
 func options(fs vfs.FS, logger *logger) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          fs, // nil stands for the disk
+		FS:                          fs,
 		CacheSize:                   cacheSize,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4, // a burst goes on while full memtables are being written out
@@ -45,6 +45,7 @@ func options(fs vfs.FS, logger *logger) *pebble.Options {
 type logger struct {
 	log  *slog.Logger
 	exit func(code int)
+	fuse *fuse // of the database that speaks; nil for the store's own logger
 }
 
 // Infof implements pebble.Logger.
@@ -57,9 +58,14 @@ func (l *logger) Errorf(format string, args ...any) {
 	l.log.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf ends the process, as Pebble asks when a write to the log or the manifest failed: whether it is on the disk is
-// then unknowable, and to go on would acknowledge what a restart does not find. The restart finds what is there.
+// Fatalf ends the process, as Pebble asks when it finds that what it holds contradicts itself, or that a table on the disk is
+// not what it wrote. A disk that fails is not a reason: the fuse keeps that from Pebble. What a database says that is
+// cut off from the disk means nothing.
 func (l *logger) Fatalf(format string, args ...any) {
+	if l.fuse != nil && l.fuse.blown() != nil {
+		l.Infof(format, args...)
+		return
+	}
 	l.log.Error("the embedded engine cannot go on and ends the server", "cause", fmt.Sprintf(format, args...))
 	l.exit(1)
 }

@@ -1,7 +1,8 @@
 // Package embedded is the engine that needs no server: Pebble, an LSM tree in pure Go, in one folder of one process.
 //
 // What must not be lost is in the synced write-ahead log before a method returns. What may lose its last second is
-// written without waiting and synced soon after. It knows nothing of rules: see the comments in package chat.
+// written without waiting and synced soon after. A disk that fails makes it unavailable until the disk is well again.
+// It knows nothing of rules: see the comments in package chat.
 package embedded
 
 import (
@@ -32,11 +33,21 @@ const syncSoon = 500 * time.Millisecond
 
 // Store is an open engine. It implements chat.Store.
 type Store struct {
-	db     *pebble.DB
-	logger *logger
+	dir      string
+	disk     vfs.FS
+	onDisk   bool // disk is the operating system's
+	lock     *pebble.Lock
+	logger   *logger
+	patience time.Duration
 
-	gate   sync.RWMutex // held for reading during each call, so that Close waits for them
+	gate   sync.RWMutex // held for reading during each call; guards db, fuse and closed
+	db     *pebble.DB   // nil while it is closed
+	fuse   *fuse        // its disk
 	closed bool
+
+	closing    sync.Once
+	stop, kept chan struct{} // closed to end keep, and when it has ended
+	doubts     doubts
 
 	changing sync.Mutex // makes read-then-write of everything but messages one step
 	unsynced atomic.Bool
@@ -58,7 +69,7 @@ func Open(_ context.Context, dir string, log *slog.Logger) (*Store, error) {
 		return nil, chat.Wrap(chat.Unavailable, "the working folder is gone", err)
 	}
 	_, missing := os.Stat(dir)
-	s, err := open(dir, nil, log)
+	s, err := open(dir, nil, log, patience)
 	if err != nil || missing == nil {
 		return s, err
 	}
@@ -70,24 +81,40 @@ func Open(_ context.Context, dir string, log *slog.Logger) (*Store, error) {
 }
 
 // OpenMemory opens an empty engine whose data ends with it.
-func OpenMemory() (*Store, error) { return open("memory", vfs.NewMem(), nil) }
+func OpenMemory() (*Store, error) { return open("memory", vfs.NewMem(), nil, patience) }
 
-func open(dir string, fs vfs.FS, log *slog.Logger) (*Store, error) {
+// open opens the engine on a disk; nil stands for that of the operating system. patience bounds a sync.
+func open(dir string, disk vfs.FS, log *slog.Logger, patience time.Duration) (*Store, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	logger := &logger{log: log, exit: os.Exit}
-	db, err := pebble.Open(dir, options(fs, logger))
+	s := &Store{
+		dir: dir, disk: disk, logger: &logger{log: log, exit: os.Exit}, patience: patience,
+		stop: make(chan struct{}), kept: make(chan struct{}),
+	}
+	if disk == nil {
+		s.disk, s.onDisk = vfs.Default, true
+	}
+	err := s.disk.MkdirAll(dir, 0o755)
+	if err == nil {
+		s.lock, err = pebble.LockDirectory(dir, s.disk)
+	}
 	if err != nil {
 		return nil, openError(dir, err)
 	}
-	s := &Store{db: db, logger: logger}
-	if err := s.checkSchema(dir); err != nil {
-		db.Close()
+	if err = s.openDB(); err != nil {
+		err = openError(dir, err)
+	} else {
+		err = s.checkSchema()
+	}
+	if err != nil {
+		s.closeDB()
+		s.lock.Close()
 		return nil, err
 	}
 	s.syncer = time.AfterFunc(syncSoon, s.sync)
 	s.syncer.Stop()
+	go s.keep()
 	return s, nil
 }
 
@@ -100,7 +127,7 @@ func openError(dir string, err error) error {
 }
 
 // checkSchema marks a new folder, and refuses one of a newer version or of another program.
-func (s *Store) checkSchema(dir string) error {
+func (s *Store) checkSchema() error {
 	key := []byte{kindVersion}
 	value, ok, err := s.get(key)
 	if err != nil {
@@ -108,16 +135,19 @@ func (s *Store) checkSchema(dir string) error {
 	}
 	if !ok {
 		err := s.each(nil, func(_, _ []byte) error {
-			return chat.Errorf(chat.Unavailable, "the folder %s holds the data of another program", dir)
+			return chat.Errorf(chat.Unavailable, "the folder %s holds the data of another program", s.dir)
 		})
 		if err != nil {
 			return err
 		}
-		return broken(s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync))
+		if err := s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync); err != nil {
+			return broken(err)
+		}
+		return s.whole()
 	}
 	if version, n := binary.Uvarint(value); n <= 0 || version > schema {
 		return chat.Errorf(chat.Unavailable, "the folder %s was written by a newer version of the server: schema %d, this one knows %d",
-			dir, version, schema)
+			s.dir, version, schema)
 	}
 	return nil
 }
@@ -134,6 +164,8 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements chat.Store. It waits for calls that are under way.
 func (s *Store) Close() error {
+	s.closing.Do(func() { close(s.stop) })
+	<-s.kept
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	if s.closed {
@@ -141,23 +173,8 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.syncer.Stop()
-	return broken(s.db.Close()) // syncs the log
+	return broken(errors.Join(s.closeDB(), s.lock.Close())) // closing syncs the log
 }
-
-// enter begins a call; leave ends it.
-func (s *Store) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return chat.Wrap(chat.Unavailable, "cancelled", err)
-	}
-	s.gate.RLock()
-	if s.closed {
-		s.gate.RUnlock()
-		return chat.Errorf(chat.Unavailable, "the engine is closed")
-	}
-	return nil
-}
-
-func (s *Store) leave() { s.gate.RUnlock() }
 
 // change is a set of writes that happen together or not at all.
 type change struct {
@@ -166,7 +183,7 @@ type change struct {
 }
 
 // update makes one change. fill reads what it needs and writes what follows from it; no other update happens between.
-// An error of fill changes nothing.
+// An error of fill changes nothing. When the disk fails, the change may be made or not.
 func (s *Store) update(ctx context.Context, fill func(c *change) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
@@ -178,11 +195,14 @@ func (s *Store) update(ctx context.Context, fill func(c *change) error) error {
 		return err
 	}
 	if !c.mayLose {
-		// Out of the lock, so that many wait for one sync. A failed sync leaves in doubt what is on the disk, for
-		// good: only a restart reads what is really there.
+		// Out of the lock, so that many wait for one sync.
 		if err := c.SyncWait(); err != nil {
-			s.logger.Fatalf("write-ahead log: %v", err)
+			s.logger.Fatalf("write-ahead log: %v", err) // the fuse keeps errors of the disk from it
 		}
+	}
+	if err := s.whole(); err != nil {
+		c.Close()
+		return err
 	}
 	return broken(c.Close())
 }
