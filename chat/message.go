@@ -125,6 +125,9 @@ type Messages struct {
 	committer *committer
 	changing  *turns
 	known     recent[ConvID] // conversations whose people exist
+
+	// Files is asked about the files that messages name. Nil means that there are none. It is set before Start.
+	Files FileStore
 }
 
 // NewMessages returns the rules over an engine. Outcomes go to the doors given to Start.
@@ -145,7 +148,7 @@ func (s *Messages) Close(ctx context.Context) error { return s.committer.close(c
 // the message is durable or known not to be. Submit waits while the committer's queue is full, but not for long, and
 // refuses at once while the engine is away.
 //
-// Errors: Invalid, TooLarge, NotFound for an unknown receiver, Unavailable.
+// Errors: Invalid, TooLarge, NotFound for an unknown receiver or a file that is about to be deleted, Unavailable.
 func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if err := d.check(); err != nil {
 		return err
@@ -168,12 +171,16 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 		}
 		s.known.add(conv)
 	}
+	files, err := s.references(ctx, d.Body)
+	if err != nil {
+		return err
+	}
 	if d.Type == "" {
 		d.Type = "text"
 	}
 	return s.committer.submit(ctx, Message{
 		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
-		At: s.now().Truncate(time.Millisecond),
+		At: s.now().Truncate(time.Millisecond), Files: files,
 	}, origin)
 }
 
@@ -189,6 +196,8 @@ func (d *Draft) check() error {
 		return Errorf(Invalid, "room: not a room id")
 	case len(d.Ref) > MaxRef || !utf8.ValidString(d.Ref):
 		return Errorf(Invalid, "ref: at most %d bytes of UTF-8", MaxRef)
+	case d.Type == "system" || d.Type == "bot":
+		return Errorf(Invalid, "type: %s is the server's own", d.Type)
 	case len(d.Type) > maxType || !utf8.ValidString(d.Type):
 		return Errorf(Invalid, "type: at most %d bytes of UTF-8", maxType)
 	case len(d.Time) > maxTime:

@@ -9,11 +9,14 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/disintegration/imaging"
 	"golang.org/x/image/webp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -34,73 +37,114 @@ const (
 
 // format is a picture format that this package reads.
 type format struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-	chunks chunks
+	mime, extension string
+	config          func(io.Reader) (image.Config, error)
+	decode          func(io.Reader) (image.Image, error)
+	chunks          chunks
+	strip           func(*stripper)
 }
 
 // sniff tells the format by the first bytes: neither the file's name nor its declared type is to be trusted.
 func sniff(f io.ReaderAt) (format, bool) {
 	var head [512]byte
 	n, _ := f.ReadAt(head[:], 0)
-	switch http.DetectContentType(head[:n]) {
+	switch mime := http.DetectContentType(head[:n]); mime {
 	case "image/jpeg":
-		return format{jpeg.DecodeConfig, jpeg.Decode, jpegChunks}, true
+		return format{mime, extJPEG, jpeg.DecodeConfig, jpeg.Decode, jpegChunks, stripJPEG}, true
 	case "image/png":
-		return format{png.DecodeConfig, png.Decode, pngChunks}, true
+		return format{mime, extPNG, png.DecodeConfig, png.Decode, pngChunks, stripPNG}, true
 	case "image/gif":
-		return format{gif.DecodeConfig, gif.Decode, nil}, true
+		return format{mime, ".gif", gif.DecodeConfig, gif.Decode, nil, stripGIF}, true
 	case "image/webp":
-		return format{webp.DecodeConfig, webp.Decode, webpChunks}, true
+		return format{mime, ".webp", webp.DecodeConfig, webp.Decode, webpChunks, stripWebP}, true
 	}
 	return format{}, false
 }
 
-// render makes an avatar from an upload.
-func (p *Pictures) render(ctx context.Context, f io.ReaderAt, size int64) (data []byte, ext string, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			p.log.Error("picture decoder panicked", "panic", r, "stack", string(debug.Stack()))
-			data, ext, err = nil, "", chat.Errorf(chat.Invalid, "picture: damaged")
-		}
-	}()
+// decoder reads pictures, of which it bounds how many pixels are being decoded at one time.
+type decoder struct {
+	log      *slog.Logger
+	decoding *semaphore.Weighted // in pixels
+	patience time.Duration       // for one picture
+}
+
+func newDecoder(log *slog.Logger) *decoder {
+	return &decoder{log: log, decoding: semaphore.NewWeighted(maxPixels), patience: 30 * time.Second}
+}
+
+// look is what can be said of a picture without decoding it.
+type look struct {
+	kind          format
+	size          int64 // bytes
+	width, height int   // as stored, before orientation
+	orientation   int   // EXIF, 1 to 8
+}
+
+// shown returns width and height as people see the picture: the orientations from 5 on lie on their side.
+func (l look) shown() (width, height int) {
+	if l.orientation >= 5 {
+		return l.height, l.width
+	}
+	return l.width, l.height
+}
+
+// examine reads the head of a picture. Invalid when it is none, or damaged.
+func (d *decoder) examine(f io.ReaderAt, size int64) (l look, err error) {
+	defer d.survive(&err)
 	kind, ok := sniff(f)
 	if !ok {
-		return nil, "", chat.Errorf(chat.Invalid, "picture: not a JPEG, PNG, GIF or WebP")
+		return l, chat.Errorf(chat.Invalid, "picture: not a JPEG, PNG, GIF or WebP")
 	}
 	config, err := kind.config(io.NewSectionReader(f, 0, size))
 	if err != nil || config.Width <= 0 || config.Height <= 0 {
-		return nil, "", chat.Wrap(chat.Invalid, "picture: damaged", err)
+		return l, damaged(err)
 	}
-	pixels := int64(config.Width) * int64(config.Height)
-	if config.Width > maxSide || config.Height > maxSide || pixels > maxPixels {
+	return look{kind, size, config.Width, config.Height, orientation(f, kind.chunks)}, nil
+}
+
+// survive turns a panic of a decoder into an error.
+func (d *decoder) survive(err *error) {
+	if r := recover(); r != nil {
+		d.log.Error("picture decoder panicked", "panic", r, "stack", string(debug.Stack()))
+		*err = damaged(nil)
+	}
+}
+
+func damaged(cause error) error { return chat.Wrap(chat.Invalid, "picture: damaged", cause) }
+
+// render returns a picture upright and made anew, at most side pixels wide and high. TooLarge when it has too many
+// pixels to be decoded, or takes too long.
+func (d *decoder) render(ctx context.Context, f io.ReaderAt, l look, side int) (data []byte, ext string, err error) {
+	defer d.survive(&err)
+	pixels := int64(l.width) * int64(l.height)
+	if l.width > maxSide || l.height > maxSide || pixels > maxPixels {
 		return nil, "", chat.Errorf(chat.TooLarge, "picture: over %d megapixels or %d pixels on a side", maxPixels/1_000_000, maxSide)
 	}
-	img, err := p.decode(ctx, kind, io.NewSectionReader(f, 0, size), pixels)
+	img, err := d.decode(ctx, l, f, pixels, side)
 	if err != nil {
 		return nil, "", err
 	}
-	return encode(upright(img, orientation(f, kind.chunks)))
+	return encode(upright(img, l.orientation))
 }
 
 // decode returns the picture at its final size. It waits until there is room for its pixels.
-func (p *Pictures) decode(ctx context.Context, kind format, r io.Reader, pixels int64) (*image.NRGBA, error) {
-	if err := p.decoding.Acquire(ctx, pixels); err != nil {
+func (d *decoder) decode(ctx context.Context, l look, f io.ReaderAt, pixels int64, side int) (*image.NRGBA, error) {
+	if err := d.decoding.Acquire(ctx, pixels); err != nil {
 		return nil, cancelled(ctx)
 	}
-	defer p.decoding.Release(pixels)
+	defer d.decoding.Release(pixels)
 	// Few bytes can hold much work: 76 make a progressive JPEG walk over 36 megapixels once more, about 9 ms, so 8 MB
 	// would take a quarter of an hour.
-	patience, cancel := context.WithTimeout(ctx, p.patience)
+	patience, cancel := context.WithTimeout(ctx, d.patience)
 	defer cancel()
-	img, err := kind.decode(&reader{patience, r})
+	img, err := l.kind.decode(&reader{patience, io.NewSectionReader(f, 0, l.size)})
 	switch {
 	case ctx.Err() != nil:
 		return nil, cancelled(ctx)
 	case patience.Err() != nil:
 		return nil, chat.Errorf(chat.TooLarge, "picture: takes too long to decode")
 	case err != nil:
-		return nil, chat.Wrap(chat.Invalid, "picture: damaged", err)
+		return nil, damaged(err)
 	}
 	if img, ok := img.(*image.Paletted); ok {
 		// imaging looks colors up in goroutines of its own, where a panic ends the process (CVE-2023-36308): no
@@ -109,7 +153,7 @@ func (p *Pictures) decode(ctx context.Context, kind format, r io.Reader, pixels 
 			img.Palette = append(img.Palette, color.Transparent)
 		}
 	}
-	return imaging.Fit(img, avatarSide, avatarSide, imaging.Lanczos), nil
+	return imaging.Fit(img, side, side, imaging.Lanczos), nil
 }
 
 // upright undoes an EXIF orientation. It comes after the resizing, which does not mind: a turn of the full size would

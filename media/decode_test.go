@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -211,7 +212,15 @@ type panicky struct{}
 func (panicky) ReadAt([]byte, int64) (int, error) { panic("boom") }
 
 func TestPanicInADecoderIsADamagedPicture(t *testing.T) {
-	if _, _, err := open(t).render(t.Context(), panicky{}, 100); chat.CodeOf(err) != chat.Invalid {
+	p := open(t)
+	if _, err := p.examine(panicky{}, 100); chat.CodeOf(err) != chat.Invalid {
+		t.Fatalf("at its head: got %v, want invalid", err)
+	}
+	l := look{kind: format{decode: func(io.Reader) (image.Image, error) { panic("boom") }}, width: 4, height: 4}
+	if _, _, err := p.render(t.Context(), panicky{}, l, avatarSide); chat.CodeOf(err) != chat.Invalid {
 		t.Fatalf("got %v, want invalid", err)
+	}
+	if !p.decoding.TryAcquire(maxPixels) {
+		t.Fatal("its pixels were not given back")
 	}
 }

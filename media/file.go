@@ -1,76 +1,222 @@
 package media
 
 import (
-	"errors"
-	"io/fs"
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/parley-chat/parley/chat"
 )
 
-// tempPrefix marks our own unfinished files, in a folder that others may use too.
-const tempPrefix = "parley-picture-"
+const (
+	thumbSide   = 320
+	thumbSuffix = ".thumb" // of the thumbnail's name; no file id has a dot
+	sniffBytes  = 3072     // that tell a type; what mimetype reads
+)
 
-// keep makes a picture durable under its name. It is written in tmp and moved, so that no half of it is ever seen; where
-// tmp is on another file system it is written beside its place.
-func (p *Pictures) keep(name string, data []byte) error {
-	err := p.place(p.tmp, name, data)
-	if errors.Is(err, syscall.EXDEV) {
-		err = p.place(p.dir, name, data)
+// Files keeps uploads in one folder, under their ids. It implements chat.FileBodies. Make it with OpenFiles.
+type Files struct {
+	folder
+	*decoder
+}
+
+// OpenFiles returns the files in dir, which is made if it is missing. Uploads begin where those of pictures do, and share
+// their room for pixels.
+func OpenFiles(dir string, pictures *Pictures) (*Files, error) {
+	d, err := openFolder(dir, pictures.tmp, filepath.Join(dir, "incoming"), pictures.log)
+	if err != nil {
+		return nil, err
+	}
+	return &Files{d, pictures.decoder}, nil
+}
+
+// Receive reads an upload to its end: see chat.FileBodies. A JPEG, PNG, GIF or WebP loses its metadata and gets a
+// thumbnail, unless it has too many pixels for one; of an animation that is its first frame.
+//
+// Errors: Invalid when it is empty, breaks off, or is a damaged picture; TooLarge; Unavailable when ctx ends first or
+// the disk is full; what terms.Accept returns.
+func (f *Files) Receive(ctx context.Context, r io.Reader, terms chat.FileTerms) (chat.FileBody, error) {
+	b := &body{folder: &f.folder}
+	err := f.receive(ctx, b, r, terms)
+	if err != nil {
+		b.Discard()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (f *Files) receive(ctx context.Context, b *body, r io.Reader, terms chat.FileTerms) (err error) {
+	if b.file, err = f.create(); err != nil {
+		return err
+	}
+	size, err := receive(ctx, b.file, r, terms.Most, "file")
+	if err != nil {
+		return err
+	}
+	l, err := f.examine(b.file, size)
+	if chat.CodeOf(err) == chat.Invalid && l.kind.mime == "" {
+		b.facts.Size = size
+		b.facts.Mime, b.facts.Extension = typeOf(b.file, terms.Voice)
+		return terms.Accept(b.facts.Mime)
 	}
 	if err != nil {
 		return err
 	}
-	return syncDir(p.dir)
+	b.facts.Mime, b.facts.Extension = l.kind.mime, l.kind.extension
+	b.facts.Width, b.facts.Height = l.shown()
+	if err := terms.Accept(b.facts.Mime); err != nil {
+		return err
+	}
+	return f.receivePicture(ctx, b, l)
 }
 
-// place writes a picture to the disk in the folder from, then moves it to its name.
-func (p *Pictures) place(from, name string, data []byte) error {
-	f, err := os.CreateTemp(from, tempPrefix+"*")
+// receivePicture puts a picture without metadata in the place of the upload, and makes its thumbnail.
+func (f *Files) receivePicture(ctx context.Context, b *body, l look) error {
+	switch thumb, _, err := f.render(ctx, b.file, l, thumbSide); chat.CodeOf(err) {
+	case "":
+		b.thumb, b.facts.Thumb = thumb, true
+	case chat.TooLarge:
+	default:
+		return err
+	}
+	plain, err := f.create()
 	if err != nil {
 		return err
 	}
-	defer discard(f) // after the move there is nothing left to remove
-	if _, err := f.Write(data); err != nil {
+	upload := b.file
+	b.file = plain
+	defer discard(upload)
+	if err := strip(plain, upload, l); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	b.facts.Size, err = plain.Seek(0, io.SeekEnd)
+	if err != nil {
+		return writeError("picture not written", err)
+	}
+	return nil
+}
+
+// typeOf tells what a file is by its first bytes, and the extension that goes with it. A container that holds sound or
+// pictures alike is sound when its uploader says so, or when it names a codec for sound and none for pictures.
+func typeOf(f io.ReaderAt, voice bool) (kind, extension string) {
+	head := make([]byte, sniffBytes)
+	n, _ := f.ReadAt(head, 0)
+	found := mimetype.Detect(head[:n])
+	kind, _, _ = mime.ParseMediaType(found.String())
+	extension = found.Extension()
+	switch kind {
+	case "":
+		kind = "application/octet-stream"
+	case "video/webm", "video/mp4", "video/ogg", "video/3gpp":
+		// RFC 9559: codec ids in Matroska, and so in WebM, begin with A_ or V_.
+		if voice || kind == "video/webm" && bytes.Contains(head, []byte("A_")) && !bytes.Contains(head, []byte("V_")) {
+			kind = "audio" + strings.TrimPrefix(kind, "video")
+		}
+	}
+	return kind, extension
+}
+
+// body is an upload that has come and is not kept yet.
+type body struct {
+	folder *folder
+	file   *os.File
+	thumb  []byte
+	facts  chat.FileFacts
+}
+
+// Facts implements chat.FileBody.
+func (b *body) Facts() chat.FileFacts { return b.facts }
+
+// Keep implements chat.FileBody. The thumbnail comes first: who sees the file may ask for it.
+func (b *body) Keep(id chat.FileID) error {
+	if b.thumb != nil {
+		if err := b.folder.keepBytes(b.thumb, string(id)+thumbSuffix); err != nil {
+			return err
+		}
+	}
+	return b.folder.keep(b.file, string(id))
+}
+
+// Discard implements chat.FileBody.
+func (b *body) Discard() {
+	if b.file != nil {
+		discard(b.file) // where it was kept, there is nothing left to remove
+	}
+}
+
+// Remove implements chat.FileBodies.
+func (f *Files) Remove(id chat.FileID) error {
+	if !id.Valid() {
+		return chat.Errorf(chat.Invalid, "not a file id")
+	}
+	if err := f.remove(string(id) + thumbSuffix); err != nil {
 		return err
 	}
-	return p.rename(f.Name(), filepath.Join(p.dir, name))
+	return f.remove(string(id))
 }
 
-func discard(f *os.File) {
-	f.Close()
-	os.Remove(f.Name())
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// Serve answers GET and HEAD for a file, or for its thumbnail, with ranges and If-None-Match (RFC 9110). An id stands
+// for one content for ever. The browser saves it and never runs it: only types in which nothing can run are named.
+//
+// Errors: NotFound for what is not there; then nothing is written yet.
+func (f *Files) Serve(w http.ResponseWriter, r *http.Request, file chat.File, thumb bool) error {
+	if !file.ID.Valid() || thumb && !file.Thumb {
+		return chat.Errorf(chat.NotFound, "no such file")
+	}
+	name, contentType := string(file.ID), servedType(file.Mime)
+	if thumb {
+		name, contentType = name+thumbSuffix, ""
+	}
+	body, err := f.open(name, "no such file")
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// sweep removes our unfinished files that nobody has written to since before.
-func sweep(dir string, before time.Time) error {
-	entries, err := os.ReadDir(dir)
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), tempPrefix) || !entry.Type().IsRegular() {
-			continue
-		}
-		info, failed := entry.Info()
-		if failed == nil && info.ModTime().Before(before) {
-			failed = os.Remove(filepath.Join(dir, entry.Name()))
-		}
-		if failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-			err = errors.Join(err, failed)
+	defer body.Close()
+	if thumb { // this package made it, so it is one of two
+		contentType = "image/png"
+		if kind, ok := sniff(body); ok {
+			contentType = kind.mime
 		}
 	}
-	return err
+	// Whoever has the link may see it, but caches between her and the server need not keep what is hers.
+	serveImmutable(w, r, body, contentType, `"`+name+`"`, "private", disposition(file.Name))
+	return nil
+}
+
+// servedType is the type under which a file is served: its own if nothing in it can run in a browser.
+func servedType(mime string) string {
+	switch mime {
+	case "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/heic", "image/bmp", "application/pdf":
+		return mime
+	case "text/plain":
+		return "text/plain; charset=utf-8"
+	}
+	if strings.HasPrefix(mime, "audio/") || strings.HasPrefix(mime, "video/") {
+		return mime
+	}
+	return "application/octet-stream"
+}
+
+// disposition tells a browser to save a file, and under which name: in ASCII for those who know no other (RFC 6266,
+// section 4.3), and as it is (RFC 8187).
+func disposition(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || strings.ContainsRune(`"\%`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	header := `attachment; filename="` + plain + `"`
+	if plain != name {
+		header += "; filename*=UTF-8''" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+	}
+	return header
 }

@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -20,25 +21,42 @@ func (p *Pictures) Serve(w http.ResponseWriter, r *http.Request, name string) er
 	if !validName(name) {
 		return chat.Errorf(chat.NotFound, "no such picture")
 	}
-	f, err := os.Open(filepath.Join(p.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return chat.Errorf(chat.NotFound, "no such picture")
-	}
+	f, err := p.open(name, "no such picture")
 	if err != nil {
-		return chat.Wrap(chat.Internal, "picture not read", err)
+		return err
 	}
 	defer f.Close()
 	contentType := "image/png"
 	if strings.HasSuffix(name, extJPEG) {
 		contentType = "image/jpeg"
 	}
+	serveImmutable(w, r, f, contentType, `"`+name+`"`, "public", "")
+	return nil
+}
+
+// open opens a finished file. NotFound, in the words of missing, when there is none.
+func (d *folder) open(name, missing string) (*os.File, error) {
+	f, err := os.Open(filepath.Join(d.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, chat.Errorf(chat.NotFound, "%s", missing)
+	}
+	if err != nil {
+		return nil, chat.Wrap(chat.Internal, "upload not read", err)
+	}
+	return f, nil
+}
+
+// serveImmutable writes a content that never changes. Whoever gets a file in here by another way still runs nothing in
+// the reader's browser. A disposition of "" leaves it to the browser what to do.
+func serveImmutable(w http.ResponseWriter, r *http.Request, body io.ReadSeeker, contentType, tag, cache, disposition string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("ETag", `"`+name+`"`)
-	// Whoever gets a file in here by another way still runs nothing in the reader's browser.
+	h.Set("Cache-Control", cache+", max-age=31536000, immutable")
+	h.Set("ETag", tag)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	http.ServeContent(w, r, "", time.Time{}, f)
-	return nil
+	if disposition != "" {
+		h.Set("Content-Disposition", disposition)
+	}
+	http.ServeContent(w, r, "", time.Time{}, body)
 }
