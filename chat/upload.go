@@ -46,11 +46,10 @@ type FileFacts struct {
 
 // Upload is a request to keep a file.
 type Upload struct {
-	Owner  UserID
-	Name   string // what the client calls it; may be ""
-	Length int64  // bytes at most, where that is known before they come; 0 where it is not
-	Voice  bool   // it is a voice message
-	Body   io.Reader
+	Owner UserID
+	Name  string // what the client calls it; may be ""
+	Voice bool   // it is a voice message
+	Body  io.Reader
 }
 
 // uploadsAtOnce bounds the uploads of one user that are under way, and with that what she may hold of the disk beside
@@ -78,9 +77,6 @@ type Files struct {
 // Errors: Invalid when it is empty, broken off, a damaged picture or of a type that is not taken; TooLarge, also when
 // the user's files would be too large together; TooMany; Unavailable.
 func (s *Files) Save(ctx context.Context, u Upload) (File, error) {
-	if u.Length > s.Most {
-		return File{}, s.tooLarge()
-	}
 	if !s.begin(u.Owner) {
 		return File{}, tooMany("too many uploads of yours are under way", time.Second)
 	}
@@ -130,8 +126,6 @@ func (s *Files) File(ctx context.Context, id FileID) (File, error) {
 	}
 	return s.Store.File(ctx, id)
 }
-
-func (s *Files) tooLarge() error { return Errorf(TooLarge, "file: over %d bytes", s.Most) }
 
 func (s *Files) accept(mime string) error {
 	if len(s.Types) == 0 {

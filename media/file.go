@@ -39,7 +39,7 @@ func OpenFiles(dir string, pictures *Pictures) (*Files, error) {
 }
 
 // Receive reads an upload to its end: see chat.FileBodies. A JPEG, PNG, GIF or WebP loses its metadata and gets a
-// thumbnail, unless it has too many pixels for one; of an animation that is its first frame.
+// thumbnail, unless it has too many pixels for one or is an animated WebP; of an animated GIF that is its first frame.
 //
 // Errors: Invalid when it is empty, breaks off, or is a damaged picture; TooLarge; Unavailable when ctx ends first or
 // the disk is full; what terms.Accept returns.
@@ -61,29 +61,28 @@ func (f *Files) receive(ctx context.Context, b *body, r io.Reader, terms chat.Fi
 	if err != nil {
 		return err
 	}
-	l, err := f.examine(b.file, size)
-	if chat.CodeOf(err) == chat.Invalid && l.kind.mime == "" {
-		b.facts.Size = size
+	kind, picture := sniff(b.file)
+	b.facts = chat.FileFacts{Size: size, Mime: kind.mime, Extension: kind.extension}
+	if !picture {
 		b.facts.Mime, b.facts.Extension = typeOf(b.file, terms.Voice)
-		return terms.Accept(b.facts.Mime)
 	}
-	if err != nil {
+	if err := terms.Accept(b.facts.Mime); err != nil || !picture {
 		return err
 	}
-	b.facts.Mime, b.facts.Extension = l.kind.mime, l.kind.extension
-	b.facts.Width, b.facts.Height = l.shown()
-	if err := terms.Accept(b.facts.Mime); err != nil {
-		return err
-	}
-	return f.receivePicture(ctx, b, l)
+	return f.receivePicture(ctx, b)
 }
 
 // receivePicture puts a picture without metadata in the place of the upload, and makes its thumbnail.
-func (f *Files) receivePicture(ctx context.Context, b *body, l look) error {
-	switch thumb, _, err := f.render(ctx, b.file, l, thumbSide); chat.CodeOf(err) {
-	case "":
+func (f *Files) receivePicture(ctx context.Context, b *body) error {
+	l, err := f.examine(b.file, b.facts.Size)
+	if err != nil {
+		return err
+	}
+	b.facts.Width, b.facts.Height = l.shown()
+	switch thumb, _, err := f.render(ctx, b.file, l, thumbSide); {
+	case err == nil:
 		b.thumb, b.facts.Thumb = thumb, true
-	case chat.TooLarge:
+	case chat.CodeOf(err) == chat.TooLarge, animatedWebP(b.file): // the decoder knows stills alone
 	default:
 		return err
 	}
@@ -102,6 +101,14 @@ func (f *Files) receivePicture(ctx context.Context, b *body, l look) error {
 		return writeError("picture not written", err)
 	}
 	return nil
+}
+
+// animatedWebP tells whether a WebP file says that it is an animation (RFC 9649, section 2.7.1).
+func animatedWebP(f io.ReaderAt) bool {
+	const kind, flags, animation = 12, 20, 0x02
+	var head [flags + 1]byte
+	n, _ := f.ReadAt(head[:], 0)
+	return n == len(head) && string(head[kind:kind+4]) == "VP8X" && head[flags]&animation != 0
 }
 
 // typeOf tells what a file is by its first bytes, and the extension that goes with it. A container that holds sound or

@@ -26,6 +26,7 @@ import (
 // house is the door on a real server with the real rules behind it.
 type house struct {
 	t        *testing.T
+	dir      string // of uploads, finished and not
 	url      string
 	config   routes.Config
 	accounts chat.AccountStore
@@ -55,7 +56,15 @@ func open(t *testing.T, change ...func(*routes.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bodies, err := media.OpenFiles(filepath.Join(dir, "files"), files)
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := routes.Config{
+		Uploads: &chat.Files{
+			Store: store, Bodies: bodies, Most: 1 << 20, Quota: 4 << 20, Keep: time.Hour, Now: time.Now, Log: log,
+		},
+		Bodies: bodies,
 		Accounts: &chat.Accounts{
 			Store:     store,
 			Passwords: passwords,
@@ -77,7 +86,7 @@ func open(t *testing.T, change ...func(*routes.Config)) *house {
 	}
 	server := httptest.NewServer(routes.New(config))
 	t.Cleanup(server.Close)
-	return &house{t: t, url: server.URL, config: config, accounts: store, log: book}
+	return &house{t: t, dir: dir, url: server.URL, config: config, accounts: store, log: book}
 }
 
 // answer is what came back.

@@ -18,7 +18,8 @@ type PictureServer interface {
 
 const (
 	picturePrefix = "/mongo/img/"
-	maxUpload     = 8<<20 + 512<<10 // bytes: a picture of 8 MiB and what a form puts around it
+	formRoom      = 512 << 10        // bytes that a form puts around a file
+	maxUpload     = 8<<20 + formRoom // bytes: a picture of 8 MiB
 )
 
 // pictureDoor is what users look like.
@@ -69,11 +70,15 @@ func (d pictureDoor) url(c echo.Context, stored string) string {
 	if stored == "" || strings.HasPrefix(stored, "http://") || strings.HasPrefix(stored, "https://") {
 		return stored
 	}
-	base := d.publicURL
-	if base == "" {
-		base = c.Scheme() + "://" + c.Request().Host
+	return baseURL(c, d.publicURL) + (&url.URL{Path: picturePrefix + stored}).EscapedPath()
+}
+
+// baseURL is where a client finds this server: where it should, or where it did.
+func baseURL(c echo.Context, publicURL string) string {
+	if publicURL != "" {
+		return publicURL
 	}
-	return base + (&url.URL{Path: picturePrefix + stored}).EscapedPath()
+	return c.Scheme() + "://" + c.Request().Host
 }
 
 func (d pictureDoor) person(c echo.Context, a chat.Account) person {

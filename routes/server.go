@@ -1,4 +1,4 @@
-// Package routes is the HTTP door: accounts, friends and pictures as the Vue/Node chat server's front ends know them
+// Package routes is the HTTP door: accounts, friends, pictures and files as the Vue/Node chat server's front ends know them
 // (wire contract, section 1), health for whoever runs the server, and the way to the Socket.IO door.
 //
 // It reads requests, asks the rules of package chat, and writes their answers in the contract's words. It owns no rule
@@ -26,6 +26,8 @@ type Config struct {
 	Friends  *chat.Friends
 	Pictures *chat.Pictures
 	Files    PictureServer
+	Uploads  *chat.Files
+	Bodies   FileServer                  // of Uploads
 	Ready    func(context.Context) error // nil when requests can be answered
 
 	// Socket serves /socket.io/, every method but OPTIONS. It may hijack the connection, and no limit of this package
@@ -73,11 +75,13 @@ type server struct {
 // New returns the door. It starts nothing and holds nothing that must be closed.
 func New(cfg Config) http.Handler {
 	s := &server{accounts: cfg.Accounts, log: cfg.Log}
-	pictures := pictureDoor{cfg.Pictures, cfg.Files, strings.TrimRight(cfg.PublicURL, "/")}
+	publicURL := strings.TrimRight(cfg.PublicURL, "/")
+	pictures := pictureDoor{cfg.Pictures, cfg.Files, publicURL}
 	table := slices.Concat(
 		accountDoor{cfg.Accounts, pictures}.routes(),
 		friendDoor{cfg.Friends, pictures}.routes(),
 		pictures.routes(),
+		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
 		healthDoor{cfg.Ready}.routes(),
 	)
 
@@ -144,7 +148,7 @@ func serveSocket(h http.Handler) echo.HandlerFunc {
 }
 
 // spell rewrites a path to the spelling of the table: Express, and so the clients, know no case and no slash at the
-// end. Any other path keeps its bytes, and so does a picture's name.
+// end. Any other path keeps its bytes, and so does the name of a picture or file.
 func spell(table []route) echo.MiddlewareFunc {
 	known := map[string]string{strings.TrimSuffix(socketPath, "/"): socketPath}
 	for _, r := range table {
@@ -156,10 +160,14 @@ func spell(table []route) echo.MiddlewareFunc {
 			raw := strings.TrimSuffix(echo.GetPath(c.Request()), "/")
 			if path, ok := known[strings.ToLower(raw)]; ok {
 				u.Path, u.RawPath = path, ""
-			} else if n := len(picturePrefix); len(raw) > n && strings.EqualFold(raw[:n], picturePrefix) {
-				u.Path = picturePrefix + u.Path[n:]
-				if u.RawPath != "" {
-					u.RawPath = picturePrefix + u.RawPath[n:]
+				return next(c)
+			}
+			for _, prefix := range []string{picturePrefix, chat.FilePrefix} {
+				if n := len(prefix); len(raw) > n && strings.EqualFold(raw[:n], prefix) {
+					u.Path = prefix + u.Path[n:]
+					if u.RawPath != "" {
+						u.RawPath = prefix + u.RawPath[n:]
+					}
 				}
 			}
 			return next(c)
