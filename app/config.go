@@ -40,6 +40,11 @@ type Config struct {
 	BcryptCost     int
 	LogLevel       slog.Level
 
+	MaxUpload   int           // bytes of one file
+	UploadQuota int           // bytes of one user's files
+	UploadTypes []string      // that are taken, as "image/*"; none for all
+	UploadKeep  time.Duration // before a file that no message names is collected
+
 	ConnectionsPerAddress int             // while RateLimits
 	HandshakesPerSecond   int             // of one address, while RateLimits
 	Transport             socketio.Config // timers and bounds of the Socket.IO door
@@ -62,7 +67,7 @@ func settings() []setting {
 			c.Port, err = number(v, 0, 65535)
 			return err
 		}},
-		{"DATA_DIR", "./data", "folder of what must last: the embedded engine, pictures, the made secret", func(c *Config, v string) error {
+		{"DATA_DIR", "./data", "folder of what must last: the embedded engine, pictures, files, the made secret", func(c *Config, v string) error {
 			c.DataDir = v
 			return nil
 		}},
@@ -95,7 +100,7 @@ func settings() []setting {
 			}
 			return auth.CheckSecret(v)
 		}},
-		{"PUBLIC_URL", "", "where clients find this server, for links to pictures; empty for where each one asked", func(c *Config, v string) error {
+		{"PUBLIC_URL", "", "where clients find this server, for links to pictures and files; empty for where each one asked", func(c *Config, v string) error {
 			c.PublicURL = v
 			if v == "" {
 				return nil
@@ -173,6 +178,30 @@ func settings() []setting {
 		bound("MAX_QUEUED_PACKETS", "20000", "that wait for one client; one over it is closed", func(c *Config) *int { return &c.Transport.Engine.MaxQueuedCount }),
 		bound("MAX_ATTACHMENTS", "16", "binary attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachments }),
 		bound("MAX_ATTACHMENT_BYTES", "8388608", "of all attachments of one packet", func(c *Config) *int { return &c.Transport.MaxAttachmentBytes }),
+		bound("MAX_UPLOAD", "10485760", "bytes of one uploaded file", func(c *Config) *int { return &c.MaxUpload }),
+		{"UPLOAD_QUOTA", "1073741824", "bytes of one user's files together, each counting 4 KiB at least", func(c *Config, v string) (err error) {
+			c.UploadQuota, err = number(v, 0, 1<<50)
+			return err
+		}},
+		{"UPLOAD_TYPES", "*", "types of files that are taken, told by their bytes, as image/*,audio/*,application/pdf; * for all", func(c *Config, v string) error {
+			if v == "*" {
+				return nil
+			}
+			c.UploadTypes = list(v)
+			for _, t := range c.UploadTypes {
+				if kind, sub, ok := strings.Cut(t, "/"); !ok || kind == "" || sub == "" {
+					return fmt.Errorf("%q is no type, as image/png or image/*", t)
+				}
+			}
+			return nil
+		}},
+		{"UPLOAD_KEEP", "24h", "how long a file may wait for a message that names it; then it is deleted", func(c *Config, v string) (err error) {
+			c.UploadKeep, err = time.ParseDuration(v)
+			if err != nil || c.UploadKeep < time.Minute || c.UploadKeep > 366*24*time.Hour {
+				return errors.New("a time from 1m to 8784h")
+			}
+			return nil
+		}},
 		{"COMPRESS", "off", "on or off: permessage-deflate and gzipped polls for clients that ask, from 1 KiB", func(c *Config, v string) error {
 			c.Transport.Engine.Compress = v == "on"
 			return oneOf(v, "on", "off")

@@ -28,6 +28,7 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 	}
 	want := Config{
 		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, ChangeTime: 24 * time.Hour, BcryptCost: 10, PresenceGrace: 5 * time.Second,
+		MaxUpload: 10 << 20, UploadQuota: 1 << 30, UploadKeep: 24 * time.Hour,
 		ConnectionsPerAddress: 5000, HandshakesPerSecond: 200,
 		Transport: socketio.Config{
 			ConnectTimeout: 45 * time.Second, MaxAttachments: 16, MaxAttachmentBytes: 8 << 20,
@@ -45,12 +46,16 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 func TestSettingsAreRead(t *testing.T) {
 	c, err := Load(environment("HOST=127.0.0.1", "PORT=0", "MONGO_URI=mongodb://db/x", "JWT_SECRET=0123456789abcdef",
 		"PUBLIC_URL=https://chat.example", "CORS_ORIGINS=https://a.example, https://b.example",
-		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "ADMIN_USERS=ann, bob", "DEVICES=one", "RETENTION_DAYS=30", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug"))
+		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "ADMIN_USERS=ann, bob", "DEVICES=one", "RETENTION_DAYS=30", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug",
+		"MAX_UPLOAD=1000", "UPLOAD_QUOTA=5000", "UPLOAD_TYPES=image/*, text/plain", "UPLOAD_KEEP=1h"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || len(c.Admins) != 2 || !c.Trust || !c.OneDevice || c.Retention != 720*time.Hour || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
 		t.Errorf("%+v", c)
+	}
+	if c.MaxUpload != 1000 || c.UploadQuota != 5000 || len(c.UploadTypes) != 2 || c.UploadKeep != time.Hour {
+		t.Errorf("uploads: %+v", c)
 	}
 }
 
@@ -61,6 +66,7 @@ func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 		"PRESENCE_GRACE=5", "CHANGE_TIME=1", "CHANGE_TIME=-1h", "RETENTION_DAYS=-1",
 		"BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud", "PING_INTERVAL=25", "PING_TIMEOUT=0s", "MAX_PAYLOAD=-1",
 		"MAX_ATTACHMENTS=many", "CONNECTIONS_PER_ADDRESS=0", "HANDSHAKES_PER_SECOND=0",
+		"MAX_UPLOAD=0", "UPLOAD_QUOTA=much", "UPLOAD_TYPES=pictures", "UPLOAD_KEEP=1s",
 	} {
 		name, value, _ := strings.Cut(bad, "=")
 		_, err := Load(environment(bad))

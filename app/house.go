@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -82,7 +83,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	if err != nil {
 		return nil, fmt.Errorf("BCRYPT_COST: %w", err)
 	}
-	files, err := media.Open(filepath.Join(cfg.DataDir, "img"), cfg.TmpDir, log)
+	pictures, err := media.Open(filepath.Join(cfg.DataDir, "img"), cfg.TmpDir, log)
+	if err != nil {
+		return nil, err
+	}
+	bodies, err := media.OpenFiles(filepath.Join(cfg.DataDir, "files"), pictures)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +112,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Friends: engine, Devices: engine, Sockets: engine, Node: registry.Node, Grace: cfg.PresenceGrace, Now: now, Log: log,
 	})
 	s.messages = chat.NewMessages(engine, engine, now)
+	s.messages.Files = engine
+	files := &chat.Files{
+		Store: engine, Bodies: bodies, Most: int64(cfg.MaxUpload), Quota: int64(cfg.UploadQuota), Types: cfg.UploadTypes,
+		Keep: cfg.UploadKeep, Now: now, Log: log,
+	}
 	s.messages.LogTo(log)
 	s.messages.ChangeTime = cfg.ChangeTime
 	err = s.extend(embedded, now)
@@ -121,6 +131,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
 		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Syncs: chat.NewSyncs(engine, cursors),
 		Registry: registry, Presence: presence,
+		Files: files, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
 		},
@@ -138,8 +149,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
 		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
-		Pictures: &chat.Pictures{Files: files, Accounts: engine, Log: log},
-		Files:    files, Ready: engine.Ping, Socket: s.door,
+		Pictures: &chat.Pictures{Files: pictures, Accounts: engine, Log: log},
+		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door,
 		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,
 	})
 	if cfg.Trust {
@@ -153,6 +164,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.background.Go(func() { presence.Run(background, s.door) })
 	retention := &chat.Retention{Store: engine, Keep: cfg.Retention, Now: now, Log: log}
 	s.background.Go(func() { retention.Run(background) })
+	s.background.Go(func() { files.Run(background) })
 	s.messages.Start(s.door)
 	return s, nil
 }

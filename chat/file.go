@@ -120,7 +120,9 @@ func fileName(given, mime, extension string) string {
 	return name
 }
 
-// kindOf returns the type of message that carries a file of this kind.
+// Kind is the type of a message that carries the file, unless its sender says otherwise: image, voice or file.
+func (f *File) Kind() string { return kindOf(f.Mime) }
+
 func kindOf(mime string) string {
 	switch kind, _, _ := strings.Cut(mime, "/"); kind {
 	case "image":

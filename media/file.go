@@ -54,6 +54,7 @@ func (f *Files) Receive(ctx context.Context, r io.Reader, terms chat.FileTerms) 
 }
 
 func (f *Files) receive(ctx context.Context, b *body, r io.Reader, terms chat.FileTerms) (err error) {
+	defer f.survive(&err)
 	if b.file, err = f.create(); err != nil {
 		return err
 	}

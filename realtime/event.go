@@ -47,6 +47,10 @@ const maxRefusedInARow = 10_000
 // Event implements socketio.Handler.
 func (s *session) Event(e *socketio.Event) {
 	s.door.heard.Add(1)
+	if s.storing != nil { // events of a socket stay in order
+		<-s.storing
+		s.storing = nil
+	}
 	if err := s.pace(e); err != nil {
 		s.refuse(answerOf(e), err)
 		return

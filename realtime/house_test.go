@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/parley-chat/parley/bench/sio"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/limit"
+	"github.com/parley-chat/parley/media"
 	"github.com/parley-chat/parley/realtime"
 	"github.com/parley-chat/parley/store/embedded"
 	"github.com/parley-chat/parley/words"
@@ -39,6 +41,7 @@ type house struct {
 	messages *chat.Messages
 	cursors  *chat.Cursors
 	engine   *faultyStore
+	bodies   *media.Files
 }
 
 // faultyStore is an engine that can be told not to answer.
@@ -103,7 +106,20 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	presence := chat.NewPresence(chat.PresenceConfig{
 		Friends: h.engine, Devices: h.engine, Sockets: h.engine, Node: "here", Grace: testGrace, Now: time.Now, Log: log,
 	})
+	h.messages.Files = h.engine
+	pictures, err := media.Open(filepath.Join(t.TempDir(), "img"), t.TempDir(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies, err := media.OpenFiles(filepath.Join(t.TempDir(), "files"), pictures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.bodies = bodies
 	cfg := realtime.Config{
+		Files: &chat.Files{
+			Store: h.engine, Bodies: bodies, Most: 1 << 20, Quota: 4 << 20, Keep: time.Hour, Now: time.Now, Log: log,
+		},
 		Presence: presence, Accounts: h.accounts, Messages: h.messages, Cursors: cursors,
 		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
 		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors}, Syncs: chat.NewSyncs(h.engine, cursors),

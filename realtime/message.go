@@ -35,11 +35,23 @@ func (s *session) chat(e *socketio.Event) {
 		s.refuse(to, err)
 		return
 	}
-	draft.Sender, draft.Device = s.begin()
-	if err := s.door.cfg.Messages.Submit(context.Background(), draft, &submission{s, to}); err != nil {
-		s.end(nil)
+	if len(e.Attachments) > 0 {
+		s.chatFiles(draft, e.Attachments, to)
+		return
+	}
+	if err := s.submit(draft, to); err != nil {
 		s.refuse(to, err)
 	}
+}
+
+// submit sends a message on its way. After nil, settle answers.
+func (s *session) submit(d chat.Draft, to answerTo) error {
+	d.Sender, d.Device = s.begin()
+	err := s.door.cfg.Messages.Submit(context.Background(), d, &submission{s, to})
+	if err != nil {
+		s.end(nil)
+	}
+	return err
 }
 
 // readChat reads `chat {form_id, toUserid, room, data | message, time, type, ref}`. On an error the draft holds the ref,
@@ -89,8 +101,6 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 		return d, chat.Errorf(chat.Invalid, "form_id, toUserid, room, ref and type are strings")
 	case from != "" && chat.UserID(from) != user:
 		return d, chat.Errorf(chat.Forbidden, "form_id: not the logged-in user")
-	case len(e.Attachments) > 0:
-		return d, chat.Errorf(chat.Invalid, "message: binary content is not taken; send text or JSON")
 	}
 	if data == nil || string(data) == "null" {
 		data = message // the README of the Node server says message, its code says data

@@ -169,21 +169,6 @@ func TestBadChatIsRefusedWithReason(t *testing.T) {
 	}
 }
 
-func TestBinaryChatIsRefusedAndTheSocketLives(t *testing.T) {
-	h := open(t)
-	ann, bob := h.register("ann"), h.register("bob")
-	a := h.join(ann, "phone")
-	a.conn.Write([]byte(`451-9["chat",{"toUserid":"` + string(bob.id) + `","message":{"_placeholder":true,"num":0}}]`))
-	a.conn.WriteFrame(2, []byte{1, 2, 3})
-	if err := a.conn.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if _, f := a.answer("9"); f == nil || f.Code != "invalid" {
-		t.Errorf("binary: %+v", f)
-	}
-	a.say(bob, "text")
-}
-
 // The engine goes away with a message of Ann's. What she writes then is refused at once; the message in doubt is
 // answered when the engine is back, and what was refused is then taken.
 func TestEngineAwayIsSaidAndServiceResumes(t *testing.T) {

@@ -27,9 +27,13 @@ type Config struct {
 	Syncs    *chat.Syncs
 	Registry *chat.Registry
 	Presence *chat.Presence // its Run is given the door
+	Files    *chat.Files    // keeps what comes as binary content
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	// PublicURL is where clients find the server, without a slash at the end, for links to files in messages; with ""
+	// those are paths.
+	PublicURL string
 	// Trust believes a bare user id in `login`, as the Node server of 2020 did.
 	Trust bool
 	// Events and Bytes pace each socket; a zero Bucket lets everything pass.

@@ -20,6 +20,7 @@ type session struct {
 	// Touched by Event alone, which is called one at a time.
 	events, bytes limit.Bucket
 	refusedInARow int
+	storing       chan struct{} // closed when the files of the last message are stored, see chatFiles; nil for none
 
 	mu         sync.Mutex  // guards what follows; taken before the connection's
 	user       chat.UserID // "" until proven
