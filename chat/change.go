@@ -26,17 +26,21 @@ const changeTries = 5
 // Edit replaces the body of a user's own message. tell hears of the changes of one conversation in the order of their
 // numbers, each when it is durable; it should not wait for a client.
 //
-// Errors: Invalid, TooLarge for a body that could not be sent either; NotFound; Forbidden for another's message, or
-// when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable.
+// Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's
+// message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
+		return Message{}, err
+	}
+	files, err := s.references(ctx, body)
+	if err != nil {
 		return Message{}, err
 	}
 	return s.change(ctx, user, conv, seq, tell, func(m *Message) (done bool, err error) {
 		if m.State == Recalled {
 			return false, Errorf(Conflict, "the message was recalled")
 		}
-		m.State, m.Body, m.Files = Edited, body, nil
+		m.State, m.Body, m.Files = Edited, body, files
 		return false, nil
 	})
 }
@@ -72,6 +76,7 @@ func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uin
 		if err != nil {
 			return Message{}, err
 		}
+		files := m.Files
 		done, err := alter(&m)
 		if err != nil {
 			return Message{}, err
@@ -92,6 +97,7 @@ func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uin
 		switch {
 		case err == nil:
 			tell(&m)
+			s.loosen(ctx, files, m.Files)
 			return m, nil
 		case CodeOf(err) != Conflict || tries == changeTries:
 			return Message{}, err

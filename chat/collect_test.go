@@ -185,7 +185,61 @@ func TestAFileIsNotDeletedUnderAMessage(t *testing.T) {
 	a.wantState(f, chat.FileKept)
 }
 
-func TestARecalledFileIsFoundAndCollected(t *testing.T) {
+func TestRecalledAndReplacedFilesGoSoon(t *testing.T) {
+	a := newArchive(t)
+	a.messages.ChangeTime = 48 * time.Hour
+	hushed := func(*chat.Message) {}
+	one, two, three := a.upload("one"), a.upload("two"), a.upload("three")
+	links := func(files ...chat.File) string {
+		body := ""
+		for _, f := range files {
+			body += f.Link("").URL + " "
+		}
+		return `"` + body + `"`
+	}
+	first, err := a.send(links(one, two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := a.send(links(two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.clock.pass(23 * time.Hour)
+	edited, err := a.messages.Edit(t.Context(), a.ann, first.Conv, first.Seq, []byte(links(two, three)), hushed)
+	if err != nil || len(edited.Files) != 2 {
+		t.Fatalf("%+v, %v", edited, err)
+	}
+	a.clock.pass(2 * time.Hour)
+	a.collect()
+	a.wantState(one, chat.FileCondemned)
+	a.wantState(two, chat.FileKept)
+	a.wantState(three, chat.FileKept)
+	_, err = a.messages.Edit(t.Context(), a.ann, first.Conv, first.Seq, []byte(links(one)), hushed)
+	wantCode(t, "an edit that names a condemned file", err, chat.NotFound)
+
+	if _, err := a.messages.Recall(t.Context(), a.ann, first.Conv, first.Seq, hushed); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		a.clock.pass(10 * time.Minute)
+		a.collect()
+	}
+	a.wantGone(one)
+	a.wantState(two, chat.FileKept) // the second message has it
+	a.wantGone(three)
+	if _, err := a.messages.Recall(t.Context(), a.ann, second.Conv, second.Seq, hushed); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		a.clock.pass(10 * time.Minute)
+		a.collect()
+	}
+	a.wantGone(two)
+}
+
+// A message that goes without its rules, as at the end of its time.
+func TestAFileThatIsNoLongerNamedIsFound(t *testing.T) {
 	a := newArchive(t)
 	f := a.upload("regretted")
 	m, err := a.send(`"` + f.Link("").URL + `"`)

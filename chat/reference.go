@@ -39,6 +39,21 @@ func (s *Messages) references(ctx context.Context, body []byte) ([]FileID, error
 	return slices.Clip(named), nil
 }
 
+// loosen has the files looked at soon that a message named and no longer names. What fails here is found by Recheck.
+func (s *Messages) loosen(ctx context.Context, before, now []FileID) {
+	if s.Files == nil {
+		return
+	}
+	for _, id := range before {
+		if slices.Contains(now, id) {
+			continue
+		}
+		if f, err := s.Files.File(ctx, id); err == nil && f.State == FileKept {
+			_ = moveFile(ctx, s.Files, &f, FileNew, s.now())
+		}
+	}
+}
+
 // fileMark is what every link to a file has, also where JSON escapes the slashes as \/, which some clients do.
 const fileMark = "/files"
 
