@@ -61,7 +61,7 @@ type Presence struct {
 
 	mu     sync.Mutex // guards what follows
 	visits map[UserID]*visit
-	queue  visits
+	queue  visitQueue
 }
 
 // visit is a user who is on this node, or was a moment ago.
@@ -218,7 +218,7 @@ func (s *Presence) told(v *visit, a Appearance, err error) {
 	switch {
 	case err != nil:
 		v.told = !a.Online
-		s.look(v, s.cfg.Now())
+		s.look(v, s.cfg.Now().Add(presenceRetry)) // behind others, whose news may be told
 	case !v.told && v.sockets == 0 && v.place == 0:
 		delete(s.visits, v.user)
 	}
@@ -306,23 +306,23 @@ func (s *Presence) Of(ctx context.Context, asker UserID, users []UserID) ([]Appe
 	return seen, nil
 }
 
-// visits is a heap, the visit to look at first on top.
-type visits []*visit
+// visitQueue is a heap, the visit to look at first on top.
+type visitQueue []*visit
 
-func (q visits) Len() int           { return len(q) }
-func (q visits) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q visits) Swap(i, j int) {
+func (q visitQueue) Len() int           { return len(q) }
+func (q visitQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q visitQueue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].place, q[j].place = i+1, j+1
 }
 
-func (q *visits) Push(x any) {
+func (q *visitQueue) Push(x any) {
 	v := x.(*visit)
 	*q = append(*q, v)
 	v.place = len(*q)
 }
 
-func (q *visits) Pop() any {
+func (q *visitQueue) Pop() any {
 	last := (*q)[len(*q)-1]
 	last.place = 0
 	(*q)[len(*q)-1] = nil

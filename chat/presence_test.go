@@ -30,11 +30,12 @@ type foyer struct {
 // shyEngine is an engine that can be told not to answer.
 type shyEngine struct {
 	chat.Store
-	away atomic.Bool
+	away   atomic.Bool
+	broken atomic.Value // chat.UserID: the one whose friends cannot be read
 }
 
 func (e *shyEngine) Friends(ctx context.Context, owner chat.UserID) ([]chat.UserID, error) {
-	if e.away.Load() {
+	if e.away.Load() || e.broken.Load() == owner {
 		return nil, errAway
 	}
 	return e.Store.Friends(ctx, owner)
@@ -202,6 +203,24 @@ func TestNewsWaitForTheEngine(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		f.hears("Ann: Bob online since 0s") // that Ann was away for her friends they never heard
 		f.sees("Ann", []string{"Bob"}, "Bob online since 0s")
+	})
+}
+
+// What cannot be told of Ann holds up nothing that can be told of Bob.
+func TestOneUsersNewsHoldUpNobodyElses(t *testing.T) {
+	inFoyer(t, func(f *foyer) {
+		f.engine.broken.Store(f.ids["Ann"])
+		f.comes("Ann")
+		synctest.Wait()
+		f.comes("Bob")
+		time.Sleep(10 * time.Second)
+		f.hears("Ann: Bob online since 0s")
+		f.goes("Bob")
+		time.Sleep(10 * time.Second)
+		f.hears("Ann: Bob offline since 10s")
+		f.engine.broken.Store(chat.UserID(""))
+		time.Sleep(10 * time.Second)
+		f.hears("Bob: Ann online since 0s", "Carl: Ann online since 0s")
 	})
 }
 

@@ -123,11 +123,7 @@ func (d *Server) Moved(batch []chat.Moved) {
 			tell(m.User)
 		}
 	}
-	for _, conn := range *dirty {
-		conn.Flush()
-	}
-	clear(*dirty)
-	d.batches.Put(dirty)
+	d.flush(dirty)
 }
 
 // tell queues an event that is not kept for who is away.
