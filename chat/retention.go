@@ -16,6 +16,8 @@ type RetentionStore interface {
 	// It stops when it has looked at limit messages, with the conversation to go on from, or with "" when it is through.
 	// It holds no Append up. A crash may undo it.
 	Expire(ctx context.Context, before time.Time, from ConvID, limit int) (expired int, next ConvID, err error)
+
+	SketchStore
 }
 
 const (
@@ -54,7 +56,7 @@ func (r *Retention) Run(ctx context.Context) {
 	}
 }
 
-// Pass goes once through all conversations. Between calls to the engine it waits as long as they took, so that half of
+// Pass goes once through all conversations, and then has what searches have summed up of the same time dropped. Between calls to the engine it waits as long as they took, so that half of
 // the time is left to those who talk.
 func (r *Retention) Pass(ctx context.Context) (expired int, err error) {
 	before := r.Now().Add(-r.Keep)
@@ -62,8 +64,11 @@ func (r *Retention) Pass(ctx context.Context) (expired int, err error) {
 		begun := time.Now()
 		n, next, err := r.Store.Expire(ctx, before, from, expireAtOnce)
 		expired += n
-		if err != nil || next == "" {
+		if err != nil {
 			return expired, err
+		}
+		if next == "" {
+			return expired, r.Store.DropSketches(ctx, before)
 		}
 		from = next
 		select {

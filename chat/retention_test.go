@@ -10,10 +10,17 @@ import (
 
 // yard is an engine with so many old messages.
 type yard struct {
-	old    int
-	before time.Time
-	from   []ConvID
-	fails  error
+	SketchStore
+	old     int
+	before  time.Time
+	from    []ConvID
+	fails   error
+	dropped time.Time
+}
+
+func (y *yard) DropSketches(_ context.Context, before time.Time) error {
+	y.dropped = before
+	return nil
 }
 
 func (y *yard) Expire(_ context.Context, before time.Time, from ConvID, limit int) (int, ConvID, error) {
@@ -37,6 +44,9 @@ func TestAPassGoesOnUntilItIsThrough(t *testing.T) {
 	}
 	if len(y.from) != 3 || y.from[0] != "" || y.from[1] != "b" || y.from[2] != "c" || !y.before.Equal(noon.AddDate(0, 0, -2)) {
 		t.Errorf("asked from %q, before %v", y.from, y.before)
+	}
+	if !y.dropped.Equal(y.before) {
+		t.Errorf("sketches before %v are dropped", y.dropped)
 	}
 	y = &yard{old: 10 * expireAtOnce, fails: Errorf(Unavailable, "away")}
 	r.Store = y

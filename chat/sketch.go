@@ -23,6 +23,9 @@ type SketchStore interface {
 	PutSketches(ctx context.Context, conv ConvID, sketches []Sketch) error
 	// Sketches returns those of the blocks from first up to, and without, end that have one, in order of their blocks.
 	Sketches(ctx context.Context, conv ConvID, first, end uint64) ([]Sketch, error)
+	// DropSketches deletes the sketches with a message older than before in them, of all conversations. It may miss one
+	// that is stored meanwhile.
+	DropSketches(ctx context.Context, before time.Time) error
 }
 
 // Words reads what messages say, in any language.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -69,4 +70,26 @@ func (s *Store) Sketches(ctx context.Context, conv chat.ConvID, first, end uint6
 		sketches = append(sketches, sketch)
 	}
 	return sketches, broken(it.Error())
+}
+
+// DropSketches implements chat.SketchStore.
+func (s *Store) DropSketches(ctx context.Context, before time.Time) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	batch := s.db.NewBatch()
+	defer batch.Close()
+	err := s.each([]byte{kindSketch}, func(rest, value []byte) error {
+		r := reader{rest: value, ok: true}
+		if r.uvarint(); r.time().Before(before) || !r.ok {
+			return broken(batch.Delete(append([]byte{kindSketch}, rest...), nil))
+		}
+		return nil
+	})
+	if err != nil || batch.Empty() {
+		return err
+	}
+	defer s.logger.fatalPanic()
+	return broken(batch.Commit(pebble.Sync))
 }

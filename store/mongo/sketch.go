@@ -61,3 +61,12 @@ func (s *Store) Sketches(ctx context.Context, conv chat.ConvID, first, end uint6
 	}
 	return sketches, nil
 }
+
+// DropSketches deletes the sketches with a message older than before in them. It reads all sketches: an index would be
+// written with each, for what happens once an hour.
+func (s *Store) DropSketches(ctx context.Context, before time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, appendWait)
+	defer cancel()
+	_, err := s.sketches.DeleteMany(ctx, bson.D{{Key: "oldest", Value: bson.D{{Key: "$lt", Value: before}}}})
+	return failure(err)
+}

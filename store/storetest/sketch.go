@@ -15,6 +15,7 @@ func sketchStories() []story {
 		{name: "every field comes back, in order", tell: sketchRoundTrip},
 		{name: "a later one takes the place", tell: sketchReplaced},
 		{name: "neighbours are not read", tell: sketchNeighbours},
+		{name: "what is older than a time is dropped", tell: sketchDrop},
 		{name: "twenty store the same ones", tell: sketchRace},
 		{name: "sketches outlast a restart", tell: sketchReopen},
 	}
@@ -108,6 +109,21 @@ func sketchRace(t *testing.T, p *place) {
 	for i, s := range got { // each is one of those stored, whole
 		wantSketches(t, p, conv, s.Block, s.Block+1, sketchOf(uint64(i+1), int(s.Change)))
 	}
+}
+
+func sketchDrop(t *testing.T, p *place) {
+	noError(t, p.DropSketches(t.Context(), noon()))
+	conv, room := chat.DirectConv(newUser(), newUser()), chat.RoomConv(chat.RoomID(newUser()))
+	putSketches(t, p, conv, sketchOf(0, 1), sketchOf(1, 5), sketchOf(2, 2), sketchOf(3, 3))
+	putSketches(t, p, room, sketchOf(0, 2), sketchOf(1, 4))
+	third := sketchOf(3, 3).Oldest
+	for range 2 {
+		noError(t, p.DropSketches(t.Context(), third)) // one of just that time stays
+		wantSketches(t, p, conv, 0, 9, sketchOf(1, 5), sketchOf(3, 3))
+		wantSketches(t, p, room, 0, 9, sketchOf(1, 4))
+	}
+	putSketches(t, p, conv, sketchOf(0, 4)) // made anew, without what has expired
+	wantSketches(t, p, conv, 0, 9, sketchOf(0, 4), sketchOf(1, 5), sketchOf(3, 3))
 }
 
 func sketchReopen(t *testing.T, p *place) {

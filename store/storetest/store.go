@@ -70,6 +70,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, _, errs["Expire"] = s.Expire(ctx, noon(), "", 1)
 	errs["Export"] = s.Export(ctx, func(*chat.Batch) error { return nil })
 	_, errs["Import"] = s.Import(ctx, &chat.Batch{Friends: []chat.Friendship{{Owner: ann, Friend: newUser(), Since: noon()}}})
+	errs["DropSketches"] = s.DropSketches(ctx, noon())
 	errs["Ping"] = s.Ping(ctx)
 	return errs
 }
