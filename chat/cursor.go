@@ -51,6 +51,8 @@ type Cursors struct {
 	log   *slog.Logger
 	hurry chan struct{} // holds one token when someone waits
 
+	untold map[Member]Marks // what stood before a write that failed, which may have moved it; Run's alone
+
 	mu      sync.Mutex // guards what follows
 	pending cursorMoves
 	writing cursorMoves // given to the engine, not yet answered; read only
@@ -177,7 +179,16 @@ func (c *Cursors) flush(ctx context.Context) error {
 	members := writing.members()
 	former, err := c.marksAt(ctx, members)
 	if err == nil {
-		err = c.write(ctx, writing)
+		for i, m := range members {
+			if before, failed := c.untold[m]; failed {
+				former[i] = before
+			}
+		}
+		if err = c.write(ctx, writing); err == nil {
+			c.untold = nil
+		} else {
+			c.keepUntold(members, former)
+		}
 	}
 
 	c.mu.Lock()
@@ -196,6 +207,16 @@ func (c *Cursors) flush(ctx context.Context) error {
 	}
 	c.tell(writing, members, former, asked, err)
 	return err
+}
+
+// keepUntold notes what stood before a write that failed: the next one tells of what this one may have moved.
+func (c *Cursors) keepUntold(members []Member, former []Marks) {
+	if c.untold == nil {
+		c.untold = make(map[Member]Marks, len(members))
+	}
+	for i, m := range members {
+		c.untold[m] = former[i]
+	}
 }
 
 func (c *Cursors) write(ctx context.Context, moves cursorMoves) error {

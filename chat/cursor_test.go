@@ -15,6 +15,7 @@ import (
 type shelf struct {
 	mu       sync.Mutex
 	failures int
+	stores   bool          // what it fails to say that it stored
 	hold     chan struct{} // when set, AdvanceCursors waits for it
 	calls    int
 	kept     map[chat.Cursor]uint64 // by cursor without its number
@@ -30,9 +31,12 @@ func (s *shelf) AdvanceCursors(_ context.Context, cursors []chat.Cursor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
+	err := error(nil)
 	if s.failures > 0 {
 		s.failures--
-		return errAway
+		if err = errAway; !s.stores {
+			return err
+		}
 	}
 	if s.kept == nil {
 		s.kept = make(map[chat.Cursor]uint64)
@@ -42,7 +46,7 @@ func (s *shelf) AdvanceCursors(_ context.Context, cursors []chat.Cursor) error {
 		key.Seq = 0
 		s.kept[key] = max(s.kept[key], c.Seq)
 	}
-	return nil
+	return err
 }
 
 func (s *shelf) Cursors(_ context.Context, user chat.UserID, device chat.DeviceID) (map[chat.ConvID]uint64, error) {

@@ -221,6 +221,34 @@ func TestMarksOutlastAnEngineThatIsAway(t *testing.T) {
 	})
 }
 
+// A write of which nobody knows whether it was one may have moved a mark. It is told when it is known.
+func TestMarksInDoubtAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, e, ann := &shelf{failures: 2, stores: true}, &ear{}, person(1)
+		m := chat.Member{User: ann, Conv: chat.DirectConv(ann, person(2))}
+		c := chat.NewCursors(s, quiet())
+		c.Moved = e.Moved
+		stop := run(c)
+		defer stop()
+		c.Advance(ann, "phone", seqs{m.Conv: 3}, seqs{m.Conv: 2})
+		time.Sleep(1200 * time.Millisecond)
+		if heard := e.take(); len(heard) != 0 {
+			t.Fatalf("in doubt: %+v", heard)
+		}
+		time.Sleep(time.Second)
+		heard := e.take()
+		if len(heard) != 1 {
+			t.Fatalf("when it was known: %+v", heard)
+		}
+		wantMoved(t, heard[0], m, chat.Marks{Received: 3, Read: 2}, true)
+		c.Advance(ann, "phone", seqs{m.Conv: 3}, nil)
+		time.Sleep(time.Second)
+		if heard := e.take(); len(heard) != 0 {
+			t.Errorf("it was told twice: %+v", heard)
+		}
+	})
+}
+
 // What the engine has not made durable is not shown: a crash could take it back.
 func TestMarksAreShownWhenDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -151,6 +151,7 @@ func TestNobodySpeaksForAnother(t *testing.T) {
 	for event, change := range map[string]any{
 		"message:edit":   map[string]any{"conv": conv, "seq": 1, "data": "give Eve the keys"},
 		"message:recall": map[string]any{"conv": conv, "seq": 1},
+		"message:read":   map[string]any{"conv": conv, "seq": 1},
 	} {
 		if r := intruder.try(event, change, nil); r == nil || r.Code != "forbidden" {
 			t.Errorf("%s of others: %+v, want forbidden", event, r)

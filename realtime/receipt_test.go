@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -109,6 +110,27 @@ func TestSendingIsReading(t *testing.T) {
 	seq := a.say(bob, "我走了")
 	h.leave(a)
 	b.hearReceipt(receipt{convOf(ann, bob), string(ann.id), seq, seq})
+}
+
+// A crash may come before it is stored that Ann has read what she wrote. Her next login makes up for it.
+func TestSendingIsReadingAfterACrashToo(t *testing.T) {
+	h := open(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	b := h.join(bob, "laptop")
+	h.leave(h.join(ann, "phone"))
+	conv := convOf(ann, bob)
+	for _, sender := range []user{bob, ann} {
+		m := chat.Message{
+			Conv: chat.ConvID(conv), Sender: sender.id, Device: "phone", Type: "text", Body: []byte(`"hi"`), At: time.Now().Add(-time.Minute),
+		}
+		if _, err := h.engine.Append(t.Context(), []chat.Message{m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := h.join(ann, "phone")
+	a.hearMessage("newMessage")
+	h.proven(a, "phone", conv, 2)
+	b.hearReceipt(receipt{conv, string(ann.id), 2, 2})
 }
 
 func TestMarksAreRefused(t *testing.T) {

@@ -127,6 +127,21 @@ const [trace] = (await ann.ask("message:since", { conv, after: typo.seq - 1, lim
 assert.deepEqual([trace.seq, trace.message, trace.recalled], [typo.seq, null, recall.at]);
 assert.deepEqual([bob.all("message:changed"), tablet.all("typing")], [[], []]);
 
+tell("Ann reads, which Bob and her tablet hear; one answer tells him how all stands");
+const read = await ann.ask("message:read", { conv, seq: typo.seq });
+assert.deepEqual([read.ok, read.conv, read.received, read.read], [true, conv, typo.seq, typo.seq], JSON.stringify(read));
+for (const device of [bob, tablet]) {
+  const receipt = await device.hear("receipt", (r) => r.user === ann.id && r.read === typo.seq);
+  assert.deepEqual(receipt, { conv, user: ann.id, received: typo.seq, read: typo.seq });
+}
+const synced = await bob.ask("sync", { cursors: { [conv]: typo.seq - 2 }, changes: { [conv]: 1 } });
+const state = synced.conversations.find((c) => c.conv === conv);
+assert.deepEqual([state.with, state.last, state.unread, state.change], [ann.id, typo.seq, 0, 2], JSON.stringify(state));
+assert.deepEqual(state.peer, { received: typo.seq, read: typo.seq });
+assert.deepEqual(numbers(state.messages), range(typo.seq - 1, typo.seq));
+assert.deepEqual(synced.changed.map((m) => [m.id, m.change]), [[typo.id, 2]]);
+assert.deepEqual([synced.more, state.message.id], [false, typo.id]);
+
 for (const person of [ann, bob, tablet]) {
   await person.travelled();
   assert.deepEqual([...person.all("disconnect"), ...person.all("refused"), ...person.all("unauthorized")], []);
