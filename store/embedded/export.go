@@ -30,7 +30,10 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	if err := s.db.LogData(nil, pebble.Sync); err != nil {
 		return broken(err)
 	}
-	e := exporter{ctx: ctx, from: from, emit: emit}
+	if err := s.whole(); err != nil {
+		return err
+	}
+	e := exporter{ctx: ctx, from: from, whole: s.whole, emit: emit}
 	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors} {
 		if err := kind(); err != nil {
 			return err
@@ -46,6 +49,7 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 type exporter struct {
 	ctx   context.Context
 	from  *pebble.Snapshot
+	whole func() error // ends the export when the database is to be opened again
 	emit  func(*chat.Batch) error
 	batch chat.Batch
 	bytes int // of values in the batch
@@ -59,6 +63,9 @@ func (e *exporter) flush(most int) error {
 	}
 	if err := e.ctx.Err(); err != nil {
 		return chat.Wrap(chat.Unavailable, "cancelled", err)
+	}
+	if err := e.whole(); err != nil {
+		return err
 	}
 	err := e.emit(&e.batch)
 	e.batch, e.bytes = chat.Batch{}, 0

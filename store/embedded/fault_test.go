@@ -380,3 +380,25 @@ func (o *oracle) check(s *Store) {
 		o.t.Errorf("%d uses of files, error %v", uses, err)
 	}
 }
+
+// A copy that is written elsewhere fails by itself: the engine is well.
+func TestACopyElsewhereFails(t *testing.T) {
+	d := newDisk()
+	full := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if strings.HasPrefix(op.Path, "elsewhere") && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	s, err := open("data", errorfs.Wrap(d.MemFS, full), nil, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.db.Checkpoint("elsewhere"); err == nil {
+		t.Error("the copy is said to be made")
+	}
+	if _, err := s.Append(t.Context(), []chat.Message{hello("1")}); err != nil {
+		t.Error(err)
+	}
+}

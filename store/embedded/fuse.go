@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,8 +19,11 @@ const patience = 8 * time.Second
 // the disk is unknowable, after a failed fsync for good; and Pebble, told of the failure, would end the process, or
 // stand still with its locks held. So it runs on, into memory, until it is closed, while whoever asked for durability
 // asks the fuse whether there was any: a fuse that is whole after a sync was whole during it.
+//
+// It guards the database's folder. What Pebble writes elsewhere, as a copy for a backup, succeeds or fails by itself.
 type fuse struct {
 	vfs.FS          // the disk
+	dir      string // what is guarded
 	shadow   vfs.FS // takes what is created after the fuse blew
 	patience time.Duration
 
@@ -31,8 +35,13 @@ type fuse struct {
 	idle    chan struct{} // closed when there is none; nil while nobody waits for that
 }
 
-func newFuse(disk vfs.FS, patience time.Duration) *fuse {
-	return &fuse{FS: disk, shadow: vfs.NewMem(), patience: patience, gone: make(chan struct{})}
+func newFuse(disk vfs.FS, dir string, patience time.Duration) *fuse {
+	return &fuse{FS: disk, dir: dir, shadow: vfs.NewMem(), patience: patience, gone: make(chan struct{})}
+}
+
+func (f *fuse) guards(name string) bool {
+	rest, inside := strings.CutPrefix(name, f.dir)
+	return inside && (rest == "" || os.IsPathSeparator(rest[0]))
 }
 
 // blown tells why nothing reaches the disk; nil while the fuse is whole.
@@ -49,7 +58,15 @@ func (f *fuse) blow(cause error) {
 	}
 }
 
-// do changes the disk.
+// at changes what stands under a name.
+func (f *fuse) at(name string, change func() error) error {
+	if !f.guards(name) {
+		return change()
+	}
+	return f.do(change)
+}
+
+// do changes what the fuse guards.
 func (f *fuse) do(change func() error) error {
 	if f.blown() != nil {
 		return nil
@@ -77,6 +94,9 @@ func (f *fuse) quiet() <-chan struct{} {
 
 // make makes a file on the disk, or in memory when that is out of reach.
 func (f *fuse) make(name string, on func() (vfs.File, error)) (file vfs.File, err error) {
+	if !f.guards(name) {
+		return on()
+	}
 	f.do(func() error {
 		file, err = on()
 		return err
@@ -118,8 +138,8 @@ func (f *fuse) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 // OpenDir implements vfs.FS.
 func (f *fuse) OpenDir(name string) (vfs.File, error) {
 	file, err := f.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
+	if err != nil || !f.guards(name) {
+		return file, err
 	}
 	return &fusedFile{File: file, fuse: f}, nil
 }
@@ -136,21 +156,24 @@ func (f *fuse) Stat(name string) (vfs.FileInfo, error) {
 
 // Link implements vfs.FS.
 func (f *fuse) Link(oldname, newname string) error {
-	return f.do(func() error { return f.FS.Link(oldname, newname) })
+	return f.at(newname, func() error { return f.FS.Link(oldname, newname) })
 }
 
 // Rename implements vfs.FS.
 func (f *fuse) Rename(oldname, newname string) error {
-	return f.do(func() error { return f.FS.Rename(oldname, newname) })
+	return f.at(newname, func() error { return f.FS.Rename(oldname, newname) })
 }
 
 // MkdirAll implements vfs.FS.
 func (f *fuse) MkdirAll(dir string, perm os.FileMode) error {
-	return f.do(func() error { return f.FS.MkdirAll(dir, perm) })
+	return f.at(dir, func() error { return f.FS.MkdirAll(dir, perm) })
 }
 
 // Remove implements vfs.FS. That there is no such file is an answer, not a failure.
 func (f *fuse) Remove(name string) (err error) {
+	if !f.guards(name) {
+		return f.FS.Remove(name)
+	}
 	f.do(func() error {
 		if err = f.FS.Remove(name); errors.Is(err, os.ErrNotExist) {
 			return nil
@@ -164,7 +187,7 @@ func (f *fuse) Remove(name string) (err error) {
 
 // RemoveAll implements vfs.FS.
 func (f *fuse) RemoveAll(name string) error {
-	return f.do(func() error { return f.FS.RemoveAll(name) })
+	return f.at(name, func() error { return f.FS.RemoveAll(name) })
 }
 
 // Unwrap implements vfs.FS.

@@ -55,20 +55,26 @@ func (l *logger) Infof(format string, args ...any) {
 
 // Errorf implements pebble.Logger.
 func (l *logger) Errorf(format string, args ...any) {
+	if l.cutOff() {
+		l.Infof(format, args...)
+		return
+	}
 	l.log.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
 // Fatalf ends the process, as Pebble asks when it finds that what it holds contradicts itself, or that a table on the disk is
-// not what it wrote. A disk that fails is not a reason: the fuse keeps that from Pebble. What a database says that is
-// cut off from the disk means nothing.
+// not what it wrote. A disk that fails is not a reason: the fuse keeps that from Pebble.
 func (l *logger) Fatalf(format string, args ...any) {
-	if l.fuse != nil && l.fuse.blown() != nil {
+	if l.cutOff() {
 		l.Infof(format, args...)
 		return
 	}
 	l.log.Error("the embedded engine cannot go on and ends the server", "cause", fmt.Sprintf(format, args...))
 	l.exit(1)
 }
+
+// cutOff tells whether it is a database that speaks which is cut off from the disk: then what goes wrong in it means nothing.
+func (l *logger) cutOff() bool { return l.fuse != nil && l.fuse.blown() != nil }
 
 // fatalPanic treats a panic out of Pebble's commit like Fatalf: its locks are then held for good, and a door that
 // recovers from panics must not serve on.

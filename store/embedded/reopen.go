@@ -41,7 +41,7 @@ func (d *doubts) add(u undo) {
 
 // openDB opens the database behind a new fuse.
 func (s *Store) openDB() error {
-	f := newFuse(s.disk, s.patience)
+	f := newFuse(s.disk, s.dir, s.patience)
 	o := options(f, &logger{log: s.logger.log, exit: s.logger.exit, fuse: f})
 	o.Lock = s.lock
 	o.ErrorIfNotExists = s.fuse != nil // opened before: an empty folder is not what it was
@@ -139,7 +139,7 @@ func (s *Store) reopen() error {
 
 // probe finds out whether the disk takes a file, and has room for what is to come.
 func (s *Store) probe() error {
-	f := newFuse(s.disk, s.patience)
+	f := newFuse(s.disk, s.dir, s.patience)
 	s.fuse = f // so that a sync that hangs is waited for
 	name := f.PathJoin(s.dir, probeFile)
 	file, err := f.Create(name, "probe")
