@@ -31,6 +31,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		fmt.Fprintln(stdout, "parley", version())
 		return nil
 	case len(args) > 0:
+		if known, err := call(ctx, args, getenv, stdout, stderr); known {
+			return err
+		}
 		return fmt.Errorf("unknown argument %q; see parley --help", args[0])
 	}
 	cfg, err := Load(getenv)

@@ -232,9 +232,15 @@ func Load(getenv func(string) string) (Config, error) {
 
 // help prints the settings with their defaults.
 func help(w io.Writer) {
-	fmt.Fprint(w, "parley: a realtime chat server that speaks Socket.IO\n\nusage: parley [--help | --version]\n\n"+
-		"Settings come from the environment; all are optional:\n\n")
+	fmt.Fprint(w, "parley: a realtime chat server that speaks Socket.IO\n\nusage: parley [--help | --version | COMMAND]\n\n"+
+		"Without a command it serves. Commands work on the engine that the settings name:\n\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range commands() {
+		fmt.Fprintf(table, "  %s %s\t%s\n", c.name, c.arguments, c.help)
+	}
+	table.Flush()
+	fmt.Fprint(w, "\nFILE is - or nothing for the standard input or output. "+
+		"Settings come from the environment; all are optional:\n\n")
 	for _, s := range settings() {
 		fallback := s.fallback
 		if fallback == "" {

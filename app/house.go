@@ -34,6 +34,7 @@ type Server struct {
 	extension *extension.Server // nil when there is no namespace but the chat's
 	handler   http.Handler
 
+	control    *control
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends what runs in the background
 
@@ -91,11 +92,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	if err != nil {
 		return nil, err
 	}
-	place := cfg.MongoURI
-	if place == "" {
-		place = filepath.Join(cfg.DataDir, "engine")
-	}
-	engine, err := store.Open(ctx, place, log)
+	engine, err := store.Open(ctx, enginePlace(cfg), log)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +163,12 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.background.Go(func() { retention.Run(background) })
 	s.background.Go(func() { files.Run(background) })
 	s.messages.Start(s.door)
+	if cfg.MongoURI == "" {
+		w := &worker{cfg: cfg, store: engine, log: log, now: now}
+		if s.control, err = startControl(cfg.DataDir, w, log); err != nil {
+			log.Warn("no control socket: parley export and its like wait until this server is stopped", "error", err)
+		}
+	}
 	return s, nil
 }
 
@@ -187,6 +190,7 @@ func (s *Server) extend(embedded bool, now func() time.Time) (err error) {
 // are told, and only then does the engine close. Its error says what did not end in time. web may be nil.
 func (s *Server) close(ctx context.Context, web *http.Server) error {
 	s.closing.Do(func() {
+		s.control.close()
 		err := s.messages.Close(ctx)
 		s.door.Shutdown(ctx) // before the listener closes: a poller's next poll fetches its last words
 		if s.extension != nil {

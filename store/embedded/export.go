@@ -45,6 +45,17 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	return nil
 }
 
+// Checkpoint copies the engine, as it is at one moment, into a folder that must not be there yet: all that was
+// acknowledged before is in it. The copy shares tables with this engine by hard links where the file system allows it,
+// and opens like any folder of this engine.
+func (s *Store) Checkpoint(ctx context.Context, dir string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return broken(s.db.Checkpoint(dir, pebble.WithFlushedWAL()))
+}
+
 // exporter is one export under way.
 type exporter struct {
 	ctx   context.Context
