@@ -132,7 +132,7 @@ func checkHistory(t *testing.T, s *server, a, b *writer) {
 		if m.Seq != uint64(i+1) {
 			t.Fatalf("number %d stands at place %d", m.Seq, i+1)
 		}
-		o := origin{m.From, m.Message}
+		o := origin{m.From, string(m.Message)}
 		if first[o] != 0 {
 			t.Errorf("%s has ref %s as number %d and again as %d", m.From, m.Message, first[o], m.Seq)
 		}

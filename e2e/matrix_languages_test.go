@@ -77,7 +77,7 @@ func rustClient() client {
 	target := func(dir string) string { return filepath.Join(dir, "target") }
 	return client{
 		folder: "rust", protocol: "4", tools: []string{"cargo"},
-		legs: slices.DeleteFunc(allLegs(), func(leg string) bool { return leg == legNamespaces || leg == legRefused }),
+		legs: slices.DeleteFunc(allLegs(), func(leg string) bool { return leg == legNamespaces || leg == legFile }),
 		pins: []string{"Cargo.toml"},
 		build: func(ctx context.Context, dir string) []*exec.Cmd {
 			return []*exec.Cmd{in(ctx, filepath.Join("clients", "rust"), "cargo", "build", "--quiet", "--target-dir", target(dir))}

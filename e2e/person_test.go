@@ -25,11 +25,23 @@ type person struct {
 type message struct {
 	From    string `json:"f_id"`
 	To      string
-	Message string
+	Type    string
+	Message text
 	ID      string
 	Conv    string
 	Seq     uint64
 	Offline bool
+}
+
+// text is what a message says: a string, or the JSON of whatever else it is.
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, (*string)(t)) != nil {
+		*t = text(b)
+	}
+	return nil
 }
 
 // receipt is the server's answer to chat.
@@ -210,7 +222,7 @@ func chats(t *testing.T, from, to *person) {
 		var m message
 		to.hear("newMessage", &m)
 		if m.ID == r.ID {
-			if m.From != from.id || m.Message != text {
+			if m.From != from.id || string(m.Message) != text {
 				t.Fatalf("%s heard %+v, want %q from %s", to.name, m, text, from.name)
 			}
 			return

@@ -56,7 +56,7 @@ func TestShutdownDrains(t *testing.T) {
 	s = start(t, dir)
 	history := s.join(ann, "phone").history(ann.id, bob.id)
 	for seq, text := range acked {
-		if seq > uint64(len(history)) || history[seq-1].Message != text {
+		if seq > uint64(len(history)) || string(history[seq-1].Message) != text {
 			t.Fatalf("number %d was acked and is not stored", seq)
 		}
 	}

@@ -196,8 +196,14 @@ public class Story {
         bob.login(1);
 
         leg("binary to chat");
-        JSONObject refused = ann.send(bob, bytes);
-        check(!refused.getBoolean("ok") && refused.getJSONObject("error").get("code").equals("invalid"), refused);
+        JSONObject taken = ann.send(bob, new JSONObject().put("name", "all.bin").put("file", bytes));
+        check(taken.getBoolean("ok"), taken);
+        JSONObject heard = (JSONObject) bob.messages.hears(any -> ((JSONObject) any[0]).optInt("seq") == taken.optInt("seq"), 1)[0];
+        JSONObject file = heard.getJSONObject("message").getJSONObject("file");
+        check(heard.get("type").equals("file") && file.get("name").equals("all.bin") && file.getInt("size") == bytes.length, heard);
+        try (java.io.InputStream answer = java.net.URI.create(System.getenv("URL") + file.get("url")).toURL().openStream()) {
+            check(Arrays.equals(answer.readAllBytes(), bytes), file);
+        }
 
         leg("chat");
         ann.say(bob, "Hello Bob 👋");

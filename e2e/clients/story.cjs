@@ -100,8 +100,12 @@ async function main() {
   await Promise.all([ann.login(1), bob.login(1)]);
 
   leg("binary to chat");
-  const [refused] = await ask(ann.socket, "chat", { form_id: ann.id, toUserid: bob.id, message: bytes });
-  assert.deepEqual([refused.ok, refused.error.code], [false, "invalid"]);
+  const [taken] = await ask(ann.socket, "chat", { form_id: ann.id, toUserid: bob.id, message: { name: "all.bin", file: bytes } });
+  assert.equal(taken.ok, true, JSON.stringify(taken));
+  const { type, message } = await bob.until(() => bob.messages.find(({ seq }) => seq === taken.seq));
+  assert.deepEqual([type, message.file.name, message.file.size], ["file", "all.bin", bytes.length]);
+  const file = await fetch(new globalThis.URL(message.file.url, url));
+  assert.deepEqual(Buffer.from(await file.arrayBuffer()), bytes);
 
   leg("chat");
   await ann.say(bob, "Hello Bob 👋");

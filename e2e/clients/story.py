@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import traceback
+import urllib.request
 
 import socketio
 
@@ -132,8 +133,13 @@ ann.login(1)
 bob.login(1)
 
 leg("binary to chat")
-refused = ann.send(bob, octets)
-assert (refused["ok"], refused["error"]["code"]) == (False, "invalid"), refused
+taken = ann.send(bob, {"name": "all.bin", "file": octets})
+assert taken["ok"] is True, taken
+heard = bob.messages.wait(lambda message: message["seq"] == taken["seq"])
+file = heard["message"]["file"]
+assert (heard["type"], file["name"], file["size"]) == ("file", "all.bin", len(octets)), heard
+with urllib.request.urlopen(URL + file["url"]) as answer:
+    assert answer.read() == octets
 
 leg("chat")
 ann.say(bob, "Hello Bob 👋")
