@@ -87,7 +87,7 @@ func (s *search) readChanges(ctx context.Context, w *walk) error {
 			return err
 		}
 		for i := range page {
-			block := (page[i].Seq - 1) / blockSize
+			block := blockOf(page[i].Seq)
 			after = page[i].Change
 			k.changed[block] = max(k.changed[block], after)
 		}

@@ -8,7 +8,7 @@ import (
 
 // Bounds of a search. A question that needs more is answered in parts: the asker goes on from Next.
 const (
-	searchTime    = 200 * time.Millisecond // of one call; it ends with the block that it is at
+	searchTime    = 200 * time.Millisecond // of one call, which looks at one block at least
 	searchWait    = 500 * time.Millisecond // for a place among those that search
 	maxScanned    = 32_768                 // messages read in one call
 	maxFound      = 1 << 20                // bytes of the bodies in one answer, if it has more than one message

@@ -8,6 +8,9 @@ import (
 // blockSize is how many messages of a conversation one sketch sums up.
 const blockSize = 128
 
+// blockOf is the number of a message's block: the first blockSize messages are block 0.
+func blockOf(seq uint64) uint64 { return (seq - 1) / blockSize }
+
 // Sketch sums up one block of a conversation, so that a search can tell without reading its messages that none of them
 // matches. Searches make sketches as they go; nothing is lost with them but time.
 type Sketch struct {

@@ -107,7 +107,7 @@ func (s *search) rewind(ctx context.Context, w *walk, until int64) error {
 	}
 	low, high := uint64(0), w.next // high is newer than until; low, and all below it, is not
 	w.next = 0
-	for step := uint64(1); high-low > 1; {
+	for step := uint64(1); low+1 < high; {
 		probe := low + (high-low)/2
 		if low == 0 && step < high-probe {
 			probe = high - step
@@ -174,22 +174,22 @@ func (s *search) enough() bool {
 
 // look looks at the walk's next block.
 func (s *search) look(ctx context.Context, w *walk) error {
-	number := (w.next - 1) / blockSize
+	number := blockOf(w.next)
 	first, last := number*blockSize+1, (number+1)*blockSize
 	whole := w.last >= last // and so it may have a sketch
-	hint := hint{}
+	var told hint
 	if whole {
 		var err error
-		if hint, err = s.hint(ctx, w, number); err != nil {
+		if told, err = s.hint(ctx, w, number); err != nil {
 			return err
 		}
-		if hint.without {
-			w.pass(hint.oldest)
+		if told.without {
+			w.pass(told.oldest)
 			w.next = first - 1
 			return nil
 		}
 	}
-	sketch := whole && !hint.known
+	sketch := whole && !told.known
 	if !sketch {
 		last = w.next
 	}
