@@ -36,8 +36,10 @@ const (
 const (
 	cursorFlush   = 500 * time.Millisecond
 	markGap       = 10 * time.Millisecond // between two writes that someone waits for
-	maxCursors    = 500_000               // that may wait for an engine that is away; past it they are dropped, which only repeats
 	cursorsAtOnce = 2048                  // in one call to the engine
+
+	// maxCursors may wait for an engine that is away. Past it they are dropped, which only repeats messages.
+	maxCursors = 500_000
 )
 
 // Cursors are the rules of delivered cursors and of marks: moves are gathered and written together. Make it with

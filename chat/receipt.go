@@ -37,7 +37,8 @@ type Receipts struct {
 // What would go back moves nothing, and is told all the same. A number up to exists is known by the caller to exist,
 // which spares a question to the engine; 0 knows nothing.
 //
-// Errors: Invalid for a number that the conversation does not have, NotFound for a room, Forbidden when the user has no part in it, Unavailable.
+// Errors: Invalid for a number that the conversation does not have, NotFound for a room, Forbidden when the user has no
+// part in it, Unavailable.
 func (s *Receipts) Mark(ctx context.Context, m Member, to Marks, exists uint64, origin any) error {
 	if err := mayEnter(m.User, m.Conv); err != nil {
 		return err
@@ -112,7 +113,8 @@ func (c *Cursors) marksAt(ctx context.Context, members []Member) ([]Marks, error
 	for part := range slices.Chunk(members, cursorsAtOnce/2) {
 		asked = asked[:0]
 		for _, m := range part {
-			asked = append(asked, Cursor{User: m.User, Device: anyDevice, Conv: m.Conv}, Cursor{User: m.User, Device: readMark, Conv: m.Conv})
+			asked = append(asked,
+				Cursor{User: m.User, Device: anyDevice, Conv: m.Conv}, Cursor{User: m.User, Device: readMark, Conv: m.Conv})
 		}
 		at, err := c.store.CursorsAt(ctx, asked)
 		if err != nil {

@@ -44,11 +44,14 @@ type ConvState struct {
 	With        UserID
 	Newest      Message
 	Mine, Peer  Marks
-	Unread      int       // messages of others past Mine.Read, traces included; maxUnread stands for as many or more
 	Change      uint64    // the conversation's last change; 0 for none
 	Missed      []Message // past the asker's cursor, oldest first
 	More        bool      // there are more of them
 	MoreChanges bool      // there are more changes than Synced.Changed has of it
+
+	// Unread counts messages of others, traces included, past Mine.Read and past what the user wrote last. maxUnread
+	// stands for as many or more.
+	Unread int
 }
 
 // Syncs are the rules of syncing. Make it with NewSyncs.
@@ -249,7 +252,9 @@ type room struct{ messages, bytes int }
 
 // fill reads on from behind after up to last, a few messages at a time, until they end or there is no room for the
 // next. It returns the number that it reached.
-func (r *room) fill(into *[]Message, after, last uint64, number func(*Message) uint64, read func(after uint64, limit int) ([]Message, error)) (uint64, error) {
+func (r *room) fill(into *[]Message, after, last uint64, number func(*Message) uint64,
+	read func(after uint64, limit int) ([]Message, error),
+) (uint64, error) {
 	for after < last && r.messages > 0 && r.bytes > 0 {
 		limit := min(r.messages, syncRead)
 		page, err := read(after, limit)

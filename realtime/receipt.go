@@ -43,7 +43,8 @@ func (s *session) moveMarks(e *socketio.Event, marks func(seq uint64) chat.Marks
 	user, sent := s.beginMark(r.Conv)
 	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 	defer cancel()
-	if err := s.door.cfg.Receipts.Mark(ctx, chat.Member{User: user, Conv: r.Conv}, marks(r.Seq), sent, &marking{s, to}); err != nil {
+	err = s.door.cfg.Receipts.Mark(ctx, chat.Member{User: user, Conv: r.Conv}, marks(r.Seq), sent, &marking{s, to})
+	if err != nil {
 		s.endMark()
 		s.refuse(to, err)
 	}

@@ -53,7 +53,9 @@ func syncDevice(ctx context.Context, s *session, r syncRequest) (syncReply, erro
 	if err != nil {
 		return syncReply{}, err
 	}
-	answer, err := s.door.cfg.Syncs.Answer(ctx, s.userID(), chat.Sync{Cursors: r.Cursors, Changes: r.Changes, After: after, Limit: r.Limit})
+	answer, err := s.door.cfg.Syncs.Answer(ctx, s.userID(), chat.Sync{
+		Cursors: r.Cursors, Changes: r.Changes, After: after, Limit: r.Limit,
+	})
 	if err != nil {
 		return syncReply{}, err
 	}
