@@ -26,6 +26,7 @@ type device struct {
 	count int       // messages so far
 	again []*letter // not answered yet, to be sent again with the same ref
 	visit *visit    // nil while it is away
+	own   []*own    // stored, and might be changed
 }
 
 // letter is one message on its way.

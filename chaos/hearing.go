@@ -70,6 +70,12 @@ func (v *visit) event(name string, payload []byte) error {
 		}
 		v.log.hear(m, name)
 		v.consider(m)
+	case "message:changed":
+		var m message
+		if err := json.Unmarshal(payload, &m); err != nil {
+			return err
+		}
+		v.log.changed(m)
 	case "receipt":
 		var r struct {
 			Conv, User     string
@@ -96,11 +102,12 @@ func (v *visit) event(name string, payload []byte) error {
 	return nil
 }
 
-// answer is the ack of chat, of login and of a mark.
+// answer is the ack of chat, of login, of a mark and of a change.
 type answer struct {
 	OK             bool
 	Conv           string
 	Seq            uint64
+	Change         uint64
 	Received, Read uint64
 	Error          failure
 }
@@ -135,6 +142,7 @@ func (v *visit) answered(id int, raw []byte) error {
 		return fmt.Errorf("an ack that nobody asked for, or the second to one question")
 	case a.OK:
 		run.oracle.acked(l.text, a.Conv, a.Seq)
+		v.device.remember(l, a.Seq)
 	default:
 		run.refused(a.Error)
 		if a.Error.certain() {

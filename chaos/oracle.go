@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -11,11 +12,12 @@ type oracle struct {
 	mu      sync.Mutex // guards what follows, and the fields of what it makes
 	sends   map[string]*send
 	devices []*deviceLog
-	places  map[place]string  // the text heard under a number
-	numbers map[string]place  // the number under which a text was heard or acked
+	places  map[place]string  // the message, by name, that was heard under a number
+	numbers map[string]place  // the number under which a message was heard or acked
 	sentIn  map[string]uint64 // messages of a conversation that were put on the wire
 	last    map[string]uint64 // the highest number of a conversation that anybody was told
-	syncs   int
+	syncs   int               // answered
+	changes int               // acked
 	marks   marks
 	wrong   findings
 }
@@ -28,7 +30,8 @@ type place struct {
 
 // send is one message that a client wanted to send, once or, with a ref, until it was answered.
 type send struct {
-	text     string // unique
+	name     string   // unique: the head of each of its texts
+	texts    []string // what it may say: what was sent, and every edit that was tried
 	conv     string
 	user     string
 	device   *deviceLog
@@ -36,6 +39,10 @@ type send struct {
 	refusals int // of them, those refused for certain
 	acks     int
 	acked    uint64 // the number in the ack
+
+	recalled bool   // it was tried to take it back
+	change   uint64 // the highest number of a change that was acked
+	says     string // what the message says since then; "" when it was taken back
 }
 
 // deviceLog is what one device of one user heard.
@@ -81,10 +88,11 @@ func (o *oracle) connected(d *deviceLog, kind string) *linkLog {
 func (o *oracle) sending(d *deviceLog, conv, text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.sends[text]
+	name := head(text)
+	s := o.sends[name]
 	if s == nil {
-		s = &send{text: text, conv: conv, user: d.user, device: d}
-		o.sends[text] = s
+		s = &send{name: name, texts: []string{text}, conv: conv, user: d.user, device: d}
+		o.sends[name] = s
 		o.sentIn[conv]++
 	}
 	s.attempts++
@@ -93,23 +101,23 @@ func (o *oracle) sending(d *deviceLog, conv, text string) {
 func (o *oracle) acked(text, conv string, seq uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.sends[text]
+	s := o.sends[head(text)]
 	s.acks++
 	switch {
 	case conv != s.conv || seq == 0:
-		o.wrong.add("acks at odds", "%s: acked as %s/%d", head(text), conv, seq)
+		o.wrong.add("acks at odds", "%s: acked as %s/%d", s.name, conv, seq)
 	case s.acks > 1 && s.acked != seq:
-		o.wrong.add("duplicates by number", "%s: acked as %s/%d and as %d", head(text), conv, s.acked, seq)
+		o.wrong.add("duplicates by number", "%s: acked as %s/%d and as %d", s.name, conv, s.acked, seq)
 	}
 	s.acked = seq
-	o.seen(place{conv, seq}, text)
+	o.seen(place{conv, seq}, s.name)
 }
 
 // refused notes a refusal that says for certain that this attempt stored nothing.
 func (o *oracle) refused(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.sends[text].refusals++
+	o.sends[head(text)].refusals++
 }
 
 // written is how many messages were put on the wire.
@@ -155,28 +163,39 @@ func eventFor(user, sender string) string {
 	return "newMessage"
 }
 
-// check compares a message with what was sent: the text to the letter, the sender, the conversation.
-func (o *oracle) check(m message) {
-	s := o.sends[m.Text]
-	switch {
-	case s == nil:
-		o.wrong.add("altered or invented", "%s/%d holds %s, which nobody sent", m.Conv, m.Seq, head(m.Text))
-		return
-	case s.user != m.From || s.conv != m.Conv:
-		o.wrong.add("altered or invented", "%s/%d holds %s from %s, sent by %s in %s", m.Conv, m.Seq, head(m.Text), m.From, s.user, s.conv)
+// subject returns the message that m is a version of, nil if nobody sent it. One that was taken back says nothing: it is
+// known by its number.
+func (o *oracle) subject(m message) *send {
+	if m.Recalled > 0 {
+		return o.sends[o.places[place{m.Conv, m.Seq}]]
 	}
-	o.seen(place{m.Conv, m.Seq}, m.Text)
+	return o.sends[head(m.Text)]
 }
 
-// seen holds every place to one text and every text to one place, whoever tells of them.
-func (o *oracle) seen(p place, text string) {
-	if former, known := o.places[p]; known && former != text {
-		o.wrong.add("duplicates by number", "%s/%d is %s and %s", p.conv, p.seq, head(former), head(text))
+// check compares a message with what was sent: the text to the letter, the sender, the conversation.
+func (o *oracle) check(m message) {
+	s := o.subject(m)
+	switch {
+	case s == nil:
+		o.wrong.add("altered or invented", "%s/%d holds %q, which nobody sent", m.Conv, m.Seq, head(m.Text))
+		return
+	case s.user != m.From || s.conv != m.Conv:
+		o.wrong.add("altered or invented", "%s/%d holds %s from %s, sent by %s in %s", m.Conv, m.Seq, s.name, m.From, s.user, s.conv)
+	case m.Recalled > 0 && (m.Text != "" || !s.recalled) || m.Recalled == 0 && !slices.Contains(s.texts, m.Text):
+		o.wrong.add("altered or invented", "%s/%d says %.100q, which is none of what %s may say", m.Conv, m.Seq, m.Text, s.name)
 	}
-	if former, known := o.numbers[text]; known && former != p {
-		o.wrong.add("duplicates by number", "%s is %s/%d and %s/%d", head(text), former.conv, former.seq, p.conv, p.seq)
+	o.seen(place{m.Conv, m.Seq}, s.name)
+}
+
+// seen holds every place to one message and every message to one place, whoever tells of them.
+func (o *oracle) seen(p place, name string) {
+	if former, known := o.places[p]; known && former != name {
+		o.wrong.add("duplicates by number", "%s/%d is %s and %s", p.conv, p.seq, former, name)
 	}
-	o.places[p], o.numbers[text] = text, p
+	if former, known := o.numbers[name]; known && former != p {
+		o.wrong.add("duplicates by number", "%s is %s/%d and %s/%d", name, former.conv, former.seq, p.conv, p.seq)
+	}
+	o.places[p], o.numbers[name] = name, p
 	o.last[p.conv] = max(o.last[p.conv], p.seq)
 }
 
@@ -192,4 +211,7 @@ type message struct {
 	Text string `json:"message"`
 	Conv string `json:"conv"`
 	Seq  uint64 `json:"seq"`
+
+	Change   uint64 `json:"change"`   // the conversation's number of its latest change
+	Recalled int64  `json:"recalled"` // when it was taken back: Text is empty then
 }

@@ -206,6 +206,47 @@ func TestOracleFinds(t *testing.T) {
 			c.phone.receipt(reach{both, ann}, mark{3, 1})
 			return told("one", "two")
 		}, []string{"marks out of bounds"}},
+		{"an acked edit that is not in history", func(c *chatter) history {
+			c.changing("two", "two edited")
+			c.changed("two", "two edited", 1)
+			return told("one", "two")
+		}, []string{"changes lost"}},
+		{"an acked recall that is undone", func(c *chatter) history {
+			c.changing("two", "two edited")
+			c.changing("two", "")
+			c.changed("two", "", 2)
+			h := told("one", "two edited")
+			h[both][1].Change = 2
+			return h
+		}, []string{"changes lost"}},
+		{"one change to two texts", func(c *chatter) history {
+			c.changing("two", "two edited")
+			c.changed("two", "two edited", 1)
+			c.changing("two", "")
+			c.changed("two", "", 1)
+			h := told("one", "two edited")
+			h[both][1].Change = 1
+			return h
+		}, []string{"acks at odds"}},
+		{"an edit that nobody made", func(c *chatter) history {
+			m := said("two edited", 2)
+			m.Change = 1
+			c.phone.changed(m)
+			return told("one", "two")
+		}, []string{"altered or invented"}},
+		{"a recall that nobody made", func(c *chatter) history {
+			m := said("", 2)
+			m.Change, m.Recalled = 1, 1
+			c.phone.changed(m)
+			return told("one", "two")
+		}, []string{"altered or invented"}},
+		{"a change told to others", func(c *chatter) history {
+			c.changing("two", "two edited")
+			m := said("two edited", 2)
+			m.Change = 1
+			c.connected(c.device(carl, "desk"), "WebSocket").changed(m)
+			return told("one", "two")
+		}, []string{"wrong audience"}},
 		{"a sync that misses the newest message", func(c *chatter) history {
 			c.synced(c.asking(bob, nil), []state{standing(1, said("one", 1))})
 			return told("one", "two")
@@ -252,6 +293,25 @@ func TestOracleFinds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Edits and recalls that were acked, that were not, and that came back changed again.
+func TestOracleFollowsChanges(t *testing.T) {
+	c := newChatter()
+	c.changing("one", "one edited")
+	c.changed("one", "one edited", 1)
+	c.changing("one", "one edited twice") // stored, and the ack was lost
+	c.changing("two", "")
+	c.changed("two", "", 3)
+	h := told("one edited twice", "")
+	h[both][0].Change = 2
+	h[both][1].Change, h[both][1].Recalled = 3, 1
+	c.phone.changed(h[both][0])
+	c.connected(c.bobPhone, "WebSocket").hear(h[both][1], "newMessage")
+	v := c.judge(h)
+	if v.broken() || v.Stored != 2 || v.Changes != 2 {
+		t.Errorf("it finds %v, and counts %+v", v.examples, v)
 	}
 }
 

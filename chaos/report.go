@@ -37,6 +37,7 @@ func (r *run) report(w io.Writer, v *verdict) {
 		{"in the history", v.Stored},
 		{"deliveries heard", v.Heard},
 		{"of those, repeats that the number tells", v.Repeats},
+		{"edits and recalls acked", v.Changes},
 		{"receipts heard", v.Receipts},
 		{"answers that tell a mark", v.Marks},
 		{"syncs answered", v.Syncs},

@@ -9,7 +9,7 @@ import (
 
 // promises are what must never be found, in the order of the report.
 var promises = [...]string{
-	"acked lost", "refused but stored", "duplicates by number", "reordered", "gaps", "undelivered",
+	"acked lost", "changes lost", "refused but stored", "duplicates by number", "reordered", "gaps", "undelivered",
 	"altered or invented", "wrong audience", "acks at odds", "marks out of bounds", "marks back", "syncs at odds", "broken packets", "bad ends",
 }
 
@@ -40,7 +40,7 @@ type verdict struct {
 	Sent, Attempts, Acked, Refused, Unanswered int
 	Stored, UnansweredStored                   int // messages in the history, and of them those that were never answered
 	Heard, Repeats, Links                      int // deliveries, of them those that the device had already; connections
-	Receipts, Marks, Syncs                     int // receipts heard, answers that tell a mark, answers to sync
+	Receipts, Marks, Syncs, Changes            int // receipts heard, answers that tell a mark, answers to sync, changes acked
 }
 
 // broken tells whether any promise is.
@@ -62,7 +62,7 @@ func (o *oracle) judge(h history) verdict {
 		o.judgeDevice(d, h, &v)
 	}
 	o.judgeMarks(h)
-	v.Receipts, v.Marks, v.Syncs = o.marks.receipts, o.marks.answers, o.syncs
+	v.Receipts, v.Marks, v.Syncs, v.Changes = o.marks.receipts, o.marks.answers, o.syncs, o.changes
 	v.Stored, v.findings = len(stored), o.wrong
 	o.wrong = kept
 	return v
@@ -76,32 +76,39 @@ func (o *oracle) judgeHistory(h history) map[string]place {
 			if m.Seq != uint64(i+1) || m.Conv != conv {
 				o.wrong.add("gaps", "history: %s/%d stands at place %d of %s", m.Conv, m.Seq, i+1, conv)
 			}
-			if former, twice := stored[m.Text]; twice {
-				o.wrong.add("duplicates by number", "history: %s is %s/%d and %s/%d", head(m.Text), former.conv, former.seq, m.Conv, m.Seq)
-			} else {
-				stored[m.Text] = place{m.Conv, m.Seq}
-			}
 			o.check(m)
+			s := o.subject(m)
+			if s == nil {
+				continue
+			}
+			if former, twice := stored[s.name]; twice {
+				o.wrong.add("duplicates by number", "history: %s is %s/%d and %s/%d", s.name, former.conv, former.seq, m.Conv, m.Seq)
+			} else {
+				stored[s.name] = place{m.Conv, m.Seq}
+			}
+			if m.Change < s.change || m.Change == s.change && s.change > 0 && m.Text != s.says {
+				o.wrong.add("changes lost", "%s: change %d to %.100q was acked, history has %d and %.100q", s.name, s.change, s.says, m.Change, m.Text)
+			}
 		}
 	}
 	return stored
 }
 
 func (o *oracle) judgeSends(stored map[string]place, v *verdict) {
-	for text, s := range o.sends {
+	for name, s := range o.sends {
 		v.Sent++
 		v.Attempts += s.attempts
-		at, isStored := stored[text]
+		at, isStored := stored[name]
 		switch {
 		case s.acks > 0:
 			v.Acked++
 			if at != (place{s.conv, s.acked}) {
-				o.wrong.add("acked lost", "%s: acked as %s/%d, in history at %q/%d", head(text), s.conv, s.acked, at.conv, at.seq)
+				o.wrong.add("acked lost", "%s: acked as %s/%d, in history at %q/%d", name, s.conv, s.acked, at.conv, at.seq)
 			}
 		case s.refusals == s.attempts:
 			v.Refused++
 			if isStored {
-				o.wrong.add("refused but stored", "%s: refused %d times, in history as %s/%d", head(text), s.refusals, at.conv, at.seq)
+				o.wrong.add("refused but stored", "%s: refused %d times, in history as %s/%d", name, s.refusals, at.conv, at.seq)
 			}
 		default:
 			v.Unanswered++
@@ -125,7 +132,7 @@ func (o *oracle) judgeDevice(d *deviceLog, h history, v *verdict) {
 			if seq > uint64(len(messages)) {
 				return false
 			}
-			s := o.sends[messages[seq-1].Text]
+			s := o.subject(messages[seq-1])
 			return s != nil && s.device == d
 		}
 		known, told := make([]bool, len(messages)+1), make([]bool, len(messages)+1) // by number

@@ -129,7 +129,9 @@ func (v *visit) write(ctx context.Context, stay time.Duration) {
 			for len(letters) < n && d.run.writing() && v.waiting()+len(letters) < window {
 				letters = append(letters, d.compose())
 			}
-			err = v.send(letters)
+			if err = v.send(letters); err == nil && d.run.writing() {
+				err = v.change()
+			}
 			turn.Reset(1 + d.upTo(time.Duration(n)*2*d.run.pace))
 		}
 		if err != nil {
