@@ -8,7 +8,7 @@ import (
 // This file is how a device edits and takes back what it has sent, and what the oracle makes of it.
 
 const (
-	changePercent = 4  // of a hundred bursts, so many come with a change to a former message
+	changePercent = 15 // of a hundred bursts, so many come with a change to a former message
 	recallPercent = 30 // of a hundred changes, so many take the message back
 	maxOwn        = 50 // former messages that a device still knows
 )

@@ -31,7 +31,7 @@ func TestChaos(t *testing.T) {
 		t.Errorf("promises were broken\n%s%s%s", log.String(), report.String(), r.said())
 	}
 	// What shows nothing because nothing happened is no test.
-	if v.Acked < 500 || v.Heard < v.Acked || v.Receipts == 0 || v.Marks == 0 || v.Syncs == 0 || r.house.starts < 5 || len(r.visits) < 6 {
+	if v.Acked < 500 || v.Heard < v.Acked || v.Receipts == 0 || v.Marks == 0 || v.Syncs == 0 || v.Changes == 0 || r.house.starts < 5 || len(r.visits) < 6 {
 		t.Errorf("too little has happened\n%s", report.String())
 	}
 	t.Logf("seed %d: %d messages, %d deliveries, %d connections, %v", seed, v.Sent, v.Heard, v.Links, r.took.Round(time.Second))
