@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -31,6 +32,7 @@ func commands() []command {
 		{"export", "[FILE]", "write all data as lines of JSON", runExport},
 		{"import", "[FILE]", "take in what export wrote; doing it again changes nothing", runImport},
 		{"backup", "DIR", "make a copy with which a server can start, also while one runs: DATA_DIR=DIR", runBackup},
+		{"migrate-node", "--from mongodb://…/ws_demo [--pictures DIR]", "take in the users, friends and pictures of the Node server", runMigrate},
 	}
 }
 
@@ -104,6 +106,8 @@ func (w *worker) do(ctx context.Context, job string, args url.Values, in io.Read
 		return err
 	case "backup":
 		return w.backup(ctx, args.Get("dir"), out)
+	case "migrate-node":
+		return w.migrate(ctx, args.Get("from"), args.Get("pictures"), out)
 	}
 	return chat.Errorf(chat.NotFound, "this server knows no job %q", job)
 }
@@ -178,6 +182,28 @@ func runBackup(ctx context.Context, c *caller, args []string) error {
 		return err
 	}
 	return c.do(ctx, "backup", url.Values{"dir": {dir}}, nil, c.stdout)
+}
+
+func runMigrate(ctx context.Context, c *caller, args []string) error {
+	given := url.Values{}
+	for ; len(args) >= 2; args = args[2:] {
+		switch args[0] {
+		case "--from":
+			given.Set("from", args[1])
+		case "--pictures":
+			dir, err := filepath.Abs(args[1])
+			if info, statErr := os.Stat(dir); err != nil || statErr != nil || !info.IsDir() {
+				return fmt.Errorf("%s: %w", args[1], fs.ErrNotExist)
+			}
+			given.Set("pictures", dir)
+		default:
+			return errUsage
+		}
+	}
+	if len(args) > 0 || given.Get("from") == "" {
+		return errUsage
+	}
+	return c.do(ctx, "migrate-node", given, nil, c.stdout)
 }
 
 // progress says on stderr, once a second, how many lines have passed through it.

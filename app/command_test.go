@@ -122,6 +122,9 @@ func TestWhatGoesWrongIsSaidInOneLine(t *testing.T) {
 		{s.cfg.DataDir, []string{"backup"}, "usage: parley backup DIR"},
 		{s.cfg.DataDir, []string{"backup", dir}, "is not empty"},
 		{s.cfg.DataDir, []string{"backup", filepath.Join(s.cfg.DataDir, "here")}, "is inside of DATA_DIR"},
+		{s.cfg.DataDir, []string{"migrate-node"}, "usage: parley migrate-node"},
+		{s.cfg.DataDir, []string{"migrate-node", "--from", "localhost"}, "not the address of a MongoDB"},
+		{s.cfg.DataDir, []string{"migrate-node", "--from", "mongodb://x/y", "--pictures", filepath.Join(dir, "missing")}, "does not exist"},
 	} {
 		_, errs, code := parley(t, c.dir, c.args...)
 		lines := strings.Split(strings.TrimSpace(errs), "\n")

@@ -84,22 +84,10 @@ var _ chat.Store = (*Store)(nil)
 // Errors: Invalid for a malformed uri, Unavailable within five seconds when MongoDB does not answer, Unauthenticated
 // when it refuses the credentials, Conflict when what it holds breaks a unique index. No error contains credentials.
 func Open(ctx context.Context, uri string, log *slog.Logger) (*Store, error) {
-	address, err := connstring.ParseAndValidate(uri)
+	s, hosts, err := connect(ctx, uri, log)
 	if err != nil {
-		// Neither uri nor the parser's text is shown: both may contain the password.
-		return nil, chat.Errorf(chat.Invalid,
-			"not the address of a MongoDB: want mongodb://[user:password@]host[:port]/[database]")
+		return nil, err
 	}
-	hosts := hostsOf(address)
-	name := cmp.Or(address.Database, defaultDatabase)
-	if strings.ContainsAny(name, `/\. "$`) || len(name) > maxDatabase {
-		return nil, chat.Errorf(chat.Invalid, "MongoDB allows no database of the name %q", name)
-	}
-	client, err := mongo.Connect(ctx, clientOptions(uri))
-	if err != nil {
-		return nil, chat.Wrap(chat.Invalid, "the address of MongoDB at "+hosts+" cannot be used", err)
-	}
-	s := newStore(client, name, log)
 	if err = s.meet(ctx, hosts); err == nil {
 		err = s.makeIndexes(ctx)
 	}
@@ -108,6 +96,26 @@ func Open(ctx context.Context, uri string, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// connect prepares to talk to MongoDB at uri, whose hosts it returns, without a word being said yet.
+func connect(ctx context.Context, uri string, log *slog.Logger) (s *Store, hosts string, err error) {
+	address, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		// Neither uri nor the parser's text is shown: both may contain the password.
+		return nil, "", chat.Errorf(chat.Invalid,
+			"not the address of a MongoDB: want mongodb://[user:password@]host[:port]/[database]")
+	}
+	hosts = hostsOf(address)
+	name := cmp.Or(address.Database, defaultDatabase)
+	if strings.ContainsAny(name, `/\. "$`) || len(name) > maxDatabase {
+		return nil, "", chat.Errorf(chat.Invalid, "MongoDB allows no database of the name %q", name)
+	}
+	client, err := mongo.Connect(ctx, clientOptions(uri))
+	if err != nil {
+		return nil, "", chat.Wrap(chat.Invalid, "the address of MongoDB at "+hosts+" cannot be used", err)
+	}
+	return newStore(client, name, log), hosts, nil
 }
 
 // hostsOf lists the hosts of an address with their ports, and nothing else of it.
