@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"image/color"
 	"image/gif"
@@ -88,7 +89,8 @@ func (l look) shown() (width, height int) {
 	return l.width, l.height
 }
 
-// examine reads the head of a picture. Invalid when it is none, or damaged.
+// examine reads the head of a picture. Invalid when it is none, or damaged, or of a variant that cannot be decoded; in the
+// last case, see unsupported, its format is told all the same.
 func (d *decoder) examine(f io.ReaderAt, size int64) (l look, err error) {
 	defer d.survive(&err)
 	kind, ok := sniff(f)
@@ -96,10 +98,19 @@ func (d *decoder) examine(f io.ReaderAt, size int64) (l look, err error) {
 		return l, chat.Errorf(chat.Invalid, "picture: not a JPEG, PNG, GIF or WebP")
 	}
 	config, err := kind.config(io.NewSectionReader(f, 0, size))
+	l = look{kind, size, config.Width, config.Height, orientation(f, kind.chunks)}
 	if err != nil || config.Width <= 0 || config.Height <= 0 {
 		return l, damaged(err)
 	}
-	return look{kind, size, config.Width, config.Height, orientation(f, kind.chunks)}, nil
+	return l, nil
+}
+
+// unsupported tells whether a picture is not damaged, but of a variant that the decoder does not know, as JPEG with
+// arithmetic coding.
+func unsupported(err error) bool {
+	var ofJPEG jpeg.UnsupportedError
+	var ofPNG png.UnsupportedError
+	return errors.As(err, &ofJPEG) || errors.As(err, &ofPNG)
 }
 
 // survive turns a panic of a decoder into an error.

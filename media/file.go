@@ -39,7 +39,8 @@ func OpenFiles(dir string, pictures *Pictures) (*Files, error) {
 }
 
 // Receive reads an upload to its end: see chat.FileBodies. A JPEG, PNG, GIF or WebP loses its metadata and gets a
-// thumbnail, unless it has too many pixels for one or is an animated WebP; of an animated GIF that is its first frame.
+// thumbnail, unless it has too many pixels for one or cannot be decoded here, as animated WebP; of an animated GIF that
+// is its first frame.
 //
 // Errors: Invalid when it is empty, breaks off, or is a damaged picture; TooLarge; Unavailable when ctx ends first or
 // the disk is full; what terms.Accept returns.
@@ -76,15 +77,13 @@ func (f *Files) receive(ctx context.Context, b *body, r io.Reader, terms chat.Fi
 // receivePicture puts a picture without metadata in the place of the upload, and makes its thumbnail.
 func (f *Files) receivePicture(ctx context.Context, b *body) error {
 	l, err := f.examine(b.file, b.facts.Size)
-	if err != nil {
-		return err
+	if err == nil {
+		b.facts.Width, b.facts.Height = l.shown()
+		b.thumb, _, err = f.render(ctx, b.file, l, thumbSide)
+		b.facts.Thumb = err == nil
 	}
-	b.facts.Width, b.facts.Height = l.shown()
-	switch thumb, _, err := f.render(ctx, b.file, l, thumbSide); {
-	case err == nil:
-		b.thumb, b.facts.Thumb = thumb, true
-	case chat.CodeOf(err) == chat.TooLarge, animatedWebP(b.file): // the decoder knows stills alone
-	default:
+	// Of WebP the decoder knows stills alone.
+	if err != nil && chat.CodeOf(err) != chat.TooLarge && !unsupported(err) && !animatedWebP(b.file) {
 		return err
 	}
 	plain, err := f.create()

@@ -161,6 +161,17 @@ func TestAPictureTooLargeForAThumbnailIsKept(t *testing.T) {
 	}
 }
 
+func TestAPictureThatIsNotDecodedLosesItsMetadataToo(t *testing.T) {
+	f := openFiles(t)
+	upload := asJPEG(t, picture(40, 30))
+	frame := bytes.Index(upload, []byte{0xff, 0xc0})
+	upload[frame+1] = 0xc9 // arithmetic coding
+	file, data := keepFile(t, f, insert(upload, 2, segment(0xe1, exifHeader+secret)))
+	if file.Thumb || file.Mime != "image/jpeg" || !bytes.Equal(data, upload) {
+		t.Errorf("%+v", file)
+	}
+}
+
 // fetch asks for a file as a browser does.
 func fetch(t *testing.T, f *Files, file chat.File, thumb bool, header ...string) *http.Response {
 	t.Helper()
