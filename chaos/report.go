@@ -43,6 +43,7 @@ func (r *run) report(w io.Writer, v *verdict) {
 		{"syncs answered", v.Syncs},
 		{"connections", v.Links},
 		{"server started", r.house.starts},
+		{"SIGTERM while the engine was away: given up in time", r.house.gaveUp},
 		{"server's memory at the most, MB", int(r.house.peak >> 20)},
 	} {
 		fmt.Fprintf(w, "| %s | %d |\n", row.what, row.n)
