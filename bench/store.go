@@ -109,6 +109,9 @@ func readAt(ctx context.Context, dir string, n int, o storeOptions, stderr io.Wr
 	if err = p.start(); err != nil {
 		return f, err
 	}
+	if err = settle(ctx, p); err != nil {
+		return f, err
+	}
 	f = figures{stderr: stderr}
 	if err = f.read(ctx, p, s, o.most); err != nil {
 		return f, err
@@ -116,6 +119,29 @@ func readAt(ctx context.Context, dir string, n int, o storeOptions, stderr io.Wr
 	p.stop()
 	f.sketches, f.text, err = s.sketches(ctx, p.data)
 	return f, err
+}
+
+// The engine sorts for a while what was written in a hurry. It is done when the server uses less than settledShare of a
+// core for settleTime; settle waits settleMost for that at the most.
+const (
+	settledShare = 0.02
+	settleTime   = 2 * time.Second
+	settleMost   = time.Minute
+)
+
+func settle(ctx context.Context, p *peer) error {
+	before, err := p.process.CPU()
+	for end := time.Now().Add(settleMost); err == nil && time.Now().Before(end); {
+		if err := wait(ctx, settleTime); err != nil {
+			return err
+		}
+		var after time.Duration
+		if after, err = p.process.CPU(); float64(after-before) < settledShare*float64(settleTime) {
+			break
+		}
+		before = after
+	}
+	return err
 }
 
 // storeTable writes the figures as Markdown, one column for each size.
