@@ -42,7 +42,8 @@ type Config struct {
 
 const socketPath = "/socket.io/"
 
-// requestTime bounds how long a request may take to come, and then its answer to go: 8 MB at 70 KB/s.
+// requestTime bounds how long a request may take to come, and then its answer to go: 8 MB at 70 KB/s. Files may take
+// longer while they come and go, see pacedBody and slowest.
 const requestTime = 2 * time.Minute
 
 // route is one row of a noun's table.
