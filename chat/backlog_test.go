@@ -43,12 +43,15 @@ func TestBacklog(t *testing.T) {
 	}
 	// Her device has some of Ann's, all of Carl's and none of Bob's messages.
 	cursors := map[chat.ConvID]uint64{conv(0): 100, conv(2): last[2]}
-	behind, err := s.Behind(t.Context(), dora, cursors)
+	behind, newest, err := s.Behind(t.Context(), dora, cursors)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(behind) != 2 || behind[conv(0)] != 100 || behind[conv(1)] != 0 {
 		t.Errorf("she is behind in %v", behind)
+	}
+	if len(newest) != 2 || newest[conv(0)] != last[0] || newest[conv(1)] != last[1] {
+		t.Errorf("the newest there are %v", newest)
 	}
 	var want []string
 	for _, m := range sent {
@@ -77,10 +80,10 @@ func TestBacklog(t *testing.T) {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
 	all := map[chat.ConvID]uint64{conv(0): last[0], conv(1): last[1], conv(2): last[2] + 9}
-	if behind, err := s.Behind(t.Context(), dora, all); err != nil || len(behind) != 0 {
+	if behind, _, err := s.Behind(t.Context(), dora, all); err != nil || len(behind) != 0 {
 		t.Errorf("with everything she is behind in %v, error %v", behind, err)
 	}
-	if behind, err := s.Behind(t.Context(), chat.NewUserID(noon()), nil); err != nil || len(behind) != 0 {
+	if behind, _, err := s.Behind(t.Context(), chat.NewUserID(noon()), nil); err != nil || len(behind) != 0 {
 		t.Errorf("one without conversations is behind in %v, error %v", behind, err)
 	}
 }
@@ -124,7 +127,7 @@ func TestBacklogOfManyIsReadInSmallPages(t *testing.T) {
 	if _, err := engine.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	behind, err := s.Behind(t.Context(), dora, nil)
+	behind, _, err := s.Behind(t.Context(), dora, nil)
 	if err != nil || len(behind) != friends {
 		t.Fatalf("behind in %d conversations, error %v", len(behind), err)
 	}

@@ -78,16 +78,19 @@ func (s *Devices) Login(ctx context.Context, d Device) (map[ConvID]uint64, error
 		_ = s.Store.DeleteDevice(ctx, user, device) // so that the next try is a first one again
 		return nil, err
 	}
-	return cursors, s.forgetOldest(ctx, user)
+	return cursors, s.forgetOldest(ctx, user, device)
 }
 
-func (s *Devices) forgetOldest(ctx context.Context, user UserID) error {
+// forgetOldest never forgets the device that is here, whatever the clock says of it.
+func (s *Devices) forgetOldest(ctx context.Context, user UserID, here DeviceID) error {
 	all, err := s.Store.Devices(ctx, user)
 	if err != nil || len(all) <= MaxDevices {
 		return err
 	}
+	surplus := len(all) - MaxDevices
+	all = slices.DeleteFunc(all, func(d Device) bool { return d.ID == here })
 	slices.SortFunc(all, func(a, b Device) int { return a.Seen.Compare(b.Seen) })
-	for _, d := range all[:len(all)-MaxDevices] {
+	for _, d := range all[:surplus] {
 		if err := s.Store.DeleteDevice(ctx, user, d.ID); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"fmt"
+	"slices"
 	"maps"
 	"strings"
 	"testing"
@@ -90,6 +91,15 @@ func TestDevicesHaveABound(t *testing.T) {
 	}
 	if got, err := engine.Cursors(t.Context(), ann, device(1)); err != nil || len(got) != 0 {
 		t.Errorf("its cursors are still %v, error %v", got, err)
+	}
+
+	// The clock is set back: by it, the device that comes now is the oldest, and yet it stays.
+	now.pass(-24 * time.Hour)
+	login(t, s, ann, "after the jump", seqs{})
+	devices, err = engine.Devices(t.Context(), ann)
+	here := slices.ContainsFunc(devices, func(d chat.Device) bool { return d.ID == "after the jump" })
+	if err != nil || len(devices) != chat.MaxDevices || !here {
+		t.Errorf("%d devices, with the new one: %v, error %v", len(devices), here, err)
 	}
 }
 

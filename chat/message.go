@@ -280,21 +280,22 @@ func mayEnter(user UserID, conv ConvID) error {
 	return nil
 }
 
-// Behind returns those of a user's conversations that hold something past the cursors, with the cursor of each.
-func (s *Messages) Behind(ctx context.Context, user UserID, cursors map[ConvID]uint64) (map[ConvID]uint64, error) {
+// Behind returns those of a user's conversations that hold something past the cursors: the cursor of each, and its last
+// number.
+func (s *Messages) Behind(ctx context.Context, user UserID, cursors map[ConvID]uint64) (behind, last map[ConvID]uint64, err error) {
+	behind, last = make(map[ConvID]uint64), make(map[ConvID]uint64)
 	convs, err := s.store.Conversations(ctx, user)
 	if err != nil || len(convs) == 0 {
-		return nil, err
+		return behind, last, err
 	}
-	last, err := s.store.Last(ctx, convs)
+	seqs, err := s.store.Last(ctx, convs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	behind := make(map[ConvID]uint64)
 	for i, conv := range convs {
-		if last[i] > cursors[conv] {
-			behind[conv] = cursors[conv]
+		if seqs[i] > cursors[conv] {
+			behind[conv], last[conv] = cursors[conv], seqs[i]
 		}
 	}
-	return behind, nil
+	return behind, last, nil
 }

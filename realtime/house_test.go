@@ -42,7 +42,13 @@ type house struct {
 	cursors  *chat.Cursors
 	engine   *faultyStore
 	bodies   *media.Files
+	ahead    atomic.Int64 // how far the house's clock is set ahead
 }
+
+func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+
+// setClock sets the house's clock so far ahead of the world's, or back.
+func (h *house) setClock(ahead time.Duration) { h.ahead.Store(int64(ahead)) }
 
 // faultyStore is an engine that can be told not to answer.
 type faultyStore struct {
@@ -102,7 +108,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	}
 	cursors := chat.NewCursors(h.engine, log)
 	h.cursors = cursors
-	h.messages = chat.NewMessages(h.engine, h.engine, time.Now)
+	h.messages = chat.NewMessages(h.engine, h.engine, h.now)
 	presence := chat.NewPresence(chat.PresenceConfig{
 		Friends: h.engine, Devices: h.engine, Sockets: h.engine, Node: "here", Grace: testGrace, Now: time.Now, Log: log,
 	})
@@ -124,8 +130,8 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 		Searches: chat.NewSearches(h.messages, h.engine, words.New(), time.Now),
 		Receipts: &chat.Receipts{Messages: h.engine, Cursors: cursors}, Syncs: chat.NewSyncs(h.engine, cursors),
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
-		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: time.Now},
-		Now:      time.Now, Log: log,
+		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: h.now},
+		Now:      h.now, Log: log,
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -252,7 +252,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.door.leave(s, user, true)
 		return nil
 	}
-	s.user, s.device, s.token, s.phase, s.loggedIn = user, device, who.token, replaying, s.door.cfg.Now()
+	s.user, s.device, s.token, s.phase = user, device, who.token, replaying
 	s.generation++
 	wrote := s.forget()
 	s.appear()
@@ -264,9 +264,9 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.expel(to, err)
 		return nil
 	}
-	var behind map[chat.ConvID]uint64
+	var behind, away map[chat.ConvID]uint64
 	if err = s.evictOthers(ctx); err == nil {
-		behind, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
+		behind, away, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -292,7 +292,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 				behind[conv] = seq
 			}
 		}
-		s.missed = nil
+		s.missed, s.away = nil, away
 		s.replay(behind)
 	}
 	return nil

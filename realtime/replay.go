@@ -87,7 +87,7 @@ func (r *replay) next() (missed map[chat.ConvID]uint64, more bool) {
 	if len(missed) > 0 || len(s.changes) > 0 {
 		return missed, true
 	}
-	s.phase, s.own = live, nil
+	s.phase, s.own, s.away = live, nil, nil
 	if s.prove() {
 		go s.conn.Flush()
 	}
@@ -134,7 +134,7 @@ func (r *replay) send(m *chat.Message) error {
 		if m.Sender == r.user {
 			event = "sentMessage"
 		}
-		s.conn.Enqueue(messageFrame(event, m, m.At.Before(s.loggedIn)))
+		s.conn.Enqueue(messageFrame(event, m, m.Seq <= s.away[m.Conv]))
 	}
 	if m.Sender == r.user {
 		t.wrote = m.Seq // it may not have been told before a crash
@@ -157,7 +157,7 @@ func (r *replay) own(m *chat.Message) bool {
 	if m.Sender != r.user || m.Device != r.device {
 		return false
 	}
-	if m.At.Before(s.loggedIn) {
+	if m.Seq <= s.away[m.Conv] {
 		return true
 	}
 	for {

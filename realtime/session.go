@@ -29,7 +29,7 @@ type session struct {
 	phase      phase
 	present    bool                   // presence counts it
 	generation int                    // logins so far: a replay of a former one stops
-	loggedIn   time.Time              // messages older than this were sent while she was away
+	away       map[chat.ConvID]uint64 // while replaying: up to these numbers, messages were sent before this login
 	settled    sync.Cond              // inFlight fell, or the session ended
 	inFlight   int                    // submitted messages whose end is not known
 	marking    int                    // marks to be moved whose end is not known
@@ -284,7 +284,7 @@ func (s *session) forget() (wrote map[chat.ConvID]uint64) {
 		s.tellRead(t)
 	}
 	wrote = s.wrote
-	s.convs, s.missed, s.changes, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil, nil
+	s.convs, s.away, s.missed, s.changes, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil, nil, nil
 	return wrote
 }
 
