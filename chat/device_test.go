@@ -2,8 +2,8 @@ package chat_test
 
 import (
 	"fmt"
-	"slices"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"

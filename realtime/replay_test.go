@@ -243,6 +243,7 @@ func TestWhatIsOverIsNotBrought(t *testing.T) {
 		t.Errorf("Ann heard %+v", m)
 	}
 	a.heardNothingElse("newMessage")
+	h.proven(a, "phone", convOf(ann, bob), 4)
 	h.leave(a)
 	a = h.join(ann, "laptop")
 	a.heardNothingElse("newMessage")
