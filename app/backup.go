@@ -47,7 +47,7 @@ func (w *worker) backup(ctx context.Context, dir string, out io.Writer) (err err
 	defer os.RemoveAll(part)
 	files := copier{from: data, to: part, skip: map[string]bool{engineFolder: true, controlFolder: true}}
 	if tmp, err := filepath.Abs(w.cfg.TmpDir); err == nil {
-		if inside, err := filepath.Rel(data, tmp); err == nil {
+		if inside, err := filepath.Rel(data, tmp); err == nil && inside != "." {
 			files.skip[inside] = true
 		}
 	}

@@ -168,3 +168,49 @@ func TestWhatIsNoArchiveIsRefused(t *testing.T) {
 		t.Errorf("an empty archive: %v", err)
 	}
 }
+
+// What is no archive is refused as such, whatever it is, and what is one comes back as it was.
+func FuzzArchive(f *testing.F) {
+	const header = `{"parley":{"format":1,"made":1}}` + "\n"
+	f.Add([]byte(`{"message":{"conv":"r:65e5c0800000000000000003","seq":1,"sender":"65e5c0800000000000000001","body":1}}`))
+	f.Add([]byte(`{"account":{"id":"65e5c0800000000000000001","username":"a","revoked":[{"id":"b","until":2}]}}`))
+	f.Add([]byte(`{"cursor":{"user":"65e5c0800000000000000001","device":"\u0001","conv":"r:65e5c0800000000000000003","seq":1}}`))
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		r := newLineReader(bytes.NewReader(append([]byte(header), lines...)))
+		if err := r.header(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			b, end, err := r.batch(3, 1000)
+			if err != nil {
+				if CodeOf(err) != Invalid {
+					t.Fatalf("refused with %v", err)
+				}
+				return
+			}
+			var text bytes.Buffer
+			w := newLineWriter(&text)
+			if err := w.batch(b); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.end(b.Counts()); err != nil {
+				t.Fatal(err)
+			}
+			again, _, err := newLineReader(&text).batch(1000, 1<<20)
+			if err != nil {
+				t.Fatalf("what was written cannot be read: %v", err)
+			}
+			for i := range b.Messages {
+				if !SameMessage(&b.Messages[i], &again.Messages[i]) {
+					t.Fatalf("%+v came back as %+v", b.Messages[i], again.Messages[i])
+				}
+			}
+			if again.Counts() != b.Counts() {
+				t.Fatalf("%+v came back as %+v", b.Counts(), again.Counts())
+			}
+			if end != nil {
+				return
+			}
+		}
+	})
+}
