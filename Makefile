@@ -76,7 +76,7 @@ bench: ## measure the server beside Node's socket.io; BENCH="-runs 3" and others
 # FerretDB, which stands in for MongoDB, gets a tenth of it: it looks through a whole collection for each question.
 chaos: ## break network, server and engine under load, with an oracle; CHAOS="-seed 7" and others, see go run ./chaos -help
 	$(GO) run ./chaos $(CHAOS)
-	$(GO) run ./chaos -engine mongo -faults 80 -messages 2000 -people 6 -rate 40 $(CHAOS)
+	$(GO) run ./chaos -engine mongo -faults 80 -messages 600 -people 6 -rate 40 $(CHAOS)
 
 clean: ## remove what building leaves behind; ./data stays
 	rm -rf bin

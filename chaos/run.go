@@ -201,6 +201,9 @@ func (r *run) settle(ctx context.Context) (history, error) {
 	if err := r.patiently(ctx, r.open); err != nil {
 		return nil, err
 	}
+	if n := r.open(); n > 0 { // a history that still grows would be judged wrongly
+		return nil, fmt.Errorf("%d messages have no answer, %v after the last fault", n, quietWait)
+	}
 	h, err := r.recall(ctx)
 	if err != nil {
 		return nil, err
@@ -209,10 +212,10 @@ func (r *run) settle(ctx context.Context) (history, error) {
 	return h, r.patiently(ctx, func() int { return r.oracle.behind(h) })
 }
 
-// patiently waits until left says 0, or no less for a long while.
+// patiently waits until left says 0, or no less for quietWait.
 func (r *run) patiently(ctx context.Context, left func() int) error {
 	least, since := left(), time.Now()
-	for least > 0 && time.Since(since) < quietWait/4 {
+	for least > 0 && time.Since(since) < quietWait {
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ type Conn struct {
 	leave  func()     // Config.Admit's; nil for none
 	old    *protocol3 // nil when the client speaks protocol 4
 
-	posted post // the last one; touched by one post at a time
+	posted *lately[post] // touched by one post at a time
 
 	in sync.Mutex // held while the handler hears a packet: a POST may still run while the WebSocket takes over
 
@@ -25,9 +25,9 @@ type Conn struct {
 	probe   *webSocket // it may take over
 	probed  bool       // it has been probed: polls go home
 	posting bool
-	ws      *webSocket // nil while polling
-	poll    *poll      // the GET that waits, if any
-	polled  string     // the mark of the last poll, see markOf
+	ws      *webSocket      // nil while polling
+	poll    *poll           // the GET that waits, if any
+	polled  *lately[string] // marks of polls, see markOf
 	timer   timer
 
 	queue   queue

@@ -25,7 +25,7 @@ const pollHold = 100 * time.Millisecond
 
 // A browser sends a request again by itself when the connection that it kept breaks before a word of the answer has come
 // (RFC 9110, section 9.2.2; for posts it does so against the RFC). The client hears nothing of it. But it marks each
-// request by a parameter t of its own, and a repeat has the mark of the former one. What has no mark is not told apart.
+// request by a parameter t of its own, and a repeat has the mark of the first. What has no mark is not told apart.
 
 // maxMark is how long a mark may be, in bytes: clients have a dozen.
 const maxMark = 64
@@ -36,6 +36,25 @@ func markOf(r *http.Request) string {
 		return strings.Clone(mark) // not with all of the URL in tow
 	}
 	return ""
+}
+
+// lately is what a session has seen last. The first of two requests may come late, behind others: a network keeps bytes.
+type lately[T comparable] struct {
+	seen [8]T
+	n    int
+}
+
+// known tells whether a value was seen lately, and notes it. Sessions that never poll pay for a pointer.
+func known[T comparable](l **lately[T], value T) bool {
+	if *l == nil {
+		*l = new(lately[T])
+	}
+	if slices.Contains((*l).seen[:], value) {
+		return true
+	}
+	(*l).seen[(*l).n%len((*l).seen)] = value
+	(*l).n++
+	return false
 }
 
 // post is what tells a post from its repeat: some clients make their marks carelessly.
@@ -63,7 +82,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		c.mu.Unlock()
 		errUnknownSession.write(w)
 		return
-	case mark != "" && mark == c.polled: // the answer was lost, and what was in it
+	case mark != "" && known(&c.polled, mark): // the answer was lost, and what was in it; or this one will be
 		c.mu.Unlock()
 		c.close(closeTransport("poll repeated"))
 		errBadRequest.write(w)
@@ -78,7 +97,6 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 			home = time.After(pollHold)
 		}
 	}
-	c.polled = mark
 	c.mu.Unlock()
 
 	answer, answered := payload{}, true
@@ -241,10 +259,9 @@ func (c *Conn) readPost(w http.ResponseWriter, r *http.Request) (end *closing, s
 		return closeTransport("body not received"), http.StatusBadRequest
 	}
 	this := post{markOf(r), crc32.ChecksumIEEE(body)}
-	if this.mark != "" && this == c.posted { // only the answer was lost
+	if this.mark != "" && known(&c.posted, this) { // only the answer was lost
 		return nil, http.StatusOK
 	}
-	c.posted = this
 	err = c.decodePayload(body, binary, func(p packet) error {
 		if end = c.receive(p); end != nil {
 			return errors.New(end.reason)

@@ -287,10 +287,23 @@ func TestRepeatedPollEndsTheSession(t *testing.T) {
 	}
 }
 
+// The first of two may come late, when its client has gone on: what it would take would be lost.
+func TestLatePollEndsTheSession(t *testing.T) {
+	h := open(t, Config{}, nil)
+	ann := h.come()
+	for _, mark := range []string{"&t=a", "&t=b"} {
+		ann.guest.conn.Send(text("one"))
+		h.must(h.ask("GET", ann.query()+mark, ""), 200, "4one")
+	}
+	ann.guest.conn.Send(text("two"))
+	h.must(h.ask("GET", ann.query()+"&t=a", ""), 400, badRequest)
+	h.mustEndWith(ann.guest, "poll repeated")
+}
+
 func TestPollsOfTheirOwnMarks(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann := h.come()
-	for _, mark := range []string{"&t=a", "&t=b", "&t=a", "", "", "&t=" + strings.Repeat("x", 100), "&t=" + strings.Repeat("x", 100)} {
+	for _, mark := range []string{"&t=a", "&t=b", "&t=c", "", "", "&t=" + strings.Repeat("x", 100), "&t=" + strings.Repeat("x", 100)} {
 		ann.guest.conn.Send(text("one"))
 		h.must(h.ask("GET", ann.query()+mark, ""), 200, "4one")
 	}
@@ -300,7 +313,7 @@ func TestRepeatedPostIsHeardOnce(t *testing.T) {
 	h := open(t, Config{}, nil)
 	ann := h.come()
 	for _, post := range []struct{ mark, body string }{
-		{"&t=a", "4one"}, {"&t=a", "4one"}, {"&t=a", "4two"}, {"&t=b", "4two"}, {"", "4three"}, {"", "4three"},
+		{"&t=a", "4one"}, {"&t=a", "4one"}, {"&t=a", "4two"}, {"&t=b", "4two"}, {"&t=a", "4one"}, {"", "4three"}, {"", "4three"},
 	} {
 		h.must(h.ask("POST", ann.query()+post.mark, post.body), 200, "ok")
 	}
