@@ -73,10 +73,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 bench: ## measure the server beside Node's socket.io; BENCH="-runs 3" and others, see go run ./bench -help
 	$(GO) run ./bench $(BENCH)
 
-# FerretDB, which stands in for MongoDB, gets a tenth of it: it looks through a whole collection for each question.
+# FerretDB, which stands in for MongoDB, gets little of it: it looks through a whole collection for each question.
 chaos: ## break network, server and engine under load, with an oracle; CHAOS="-seed 7" and others, see go run ./chaos -help
 	$(GO) run ./chaos $(CHAOS)
-	$(GO) run ./chaos -engine mongo -faults 80 -messages 600 -people 6 -rate 40 $(CHAOS)
+	$(GO) run ./chaos -engine mongo -faults 40 -messages 300 -people 4 -rate 15 $(CHAOS)
 
 clean: ## remove what building leaves behind; ./data stays
 	rm -rf bin

@@ -3,7 +3,7 @@
 // each promise of docs/reliability.md was kept. It exits with 1 when one was not.
 //
 //	go run ./chaos -faults 200 -messages 100000
-//	go run ./chaos -engine mongo -faults 80 -messages 600 -people 6 -rate 40
+//	go run ./chaos -engine mongo -faults 40 -messages 300 -people 4 -rate 15
 //
 // Faults follow from the seed. The moments at which they meet the traffic do not: they are the machine's.
 package main
