@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -96,6 +97,11 @@ const (
 	maxTime  = 64
 	MaxPage  = 200 // messages in one answer
 	pageSize = 50  // when the asker names none
+	partSize = 64  // messages of a page that are read at once
+
+	// maxPageBytes bounds the bodies of a page, if it has more than one message: an answer must fit into what may wait
+	// for a client.
+	maxPageBytes = 1 << 20
 )
 
 // Outcome is the end of one submitted draft. Err is nil when Message is stored (Repeat: was stored before).
@@ -217,7 +223,7 @@ func checkBody(body []byte) error {
 }
 
 // Since returns a page of a conversation, oldest first, from behind the number after; more says that there is more.
-// A limit of 0 means pageSize.
+// A limit of 0 means pageSize. A page is shorter than its limit where the bodies are long.
 //
 // Errors: Invalid, Forbidden when the asker has no part in the conversation.
 func (s *Messages) Since(ctx context.Context, user UserID, conv ConvID, after uint64, limit int) (page []Message, more bool, err error) {
@@ -225,11 +231,12 @@ func (s *Messages) Since(ctx context.Context, user UserID, conv ConvID, after ui
 	if err != nil {
 		return nil, false, err
 	}
-	page, err = s.store.Since(ctx, conv, after, limit+1)
-	if len(page) > limit {
-		page, more = page[:limit], true
-	}
-	return page, more, err
+	return gather(limit, func(last *Message, n int) ([]Message, error) {
+		if last != nil {
+			after = last.Seq
+		}
+		return s.store.Since(ctx, conv, after, n)
+	})
 }
 
 // Before returns the page of a conversation that ends below the number before (0: at its end), oldest first.
@@ -240,11 +247,40 @@ func (s *Messages) Before(ctx context.Context, user UserID, conv ConvID, before 
 	if err != nil {
 		return nil, false, err
 	}
-	page, err = s.store.Before(ctx, conv, before, limit+1)
-	if len(page) > limit {
-		page, more = page[len(page)-limit:], true
-	}
+	page, more, err = gather(limit, func(last *Message, n int) ([]Message, error) {
+		if last != nil {
+			before = last.Seq
+		}
+		part, err := s.store.Before(ctx, conv, before, n)
+		slices.Reverse(part)
+		return part, err
+	})
+	slices.Reverse(page)
 	return page, more, err
+}
+
+// gather reads a page in parts, until it has limit messages or enough bytes. read returns the next n messages behind
+// the last one of the page, nil at first; fewer than n are all that there are.
+func gather(limit int, read func(last *Message, n int) ([]Message, error)) (page []Message, more bool, err error) {
+	var last *Message
+	for bytes := 0; ; {
+		n := min(limit+1-len(page), partSize)
+		part, err := read(last, n)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range part {
+			bytes += len(part[i].Body)
+			if len(page) == limit || len(page) > 0 && bytes > maxPageBytes {
+				return page, true, nil
+			}
+			page = append(page, part[i])
+		}
+		if len(part) < n {
+			return page, false, nil
+		}
+		last = &part[len(part)-1]
+	}
 }
 
 // pageLimit is how many messages an asker gets at once.

@@ -149,6 +149,67 @@ func TestDraftsAreChecked(t *testing.T) {
 	wantCode(t, "an engine that is away", away.Submit(t.Context(), draft(ann, bob, `1`), nil), chat.Unavailable)
 }
 
+// A page of long messages is short, so that the answer fits into what may wait for a client, and says that there is more.
+func TestPagesOfLongMessages(t *testing.T) {
+	engine, heard := newEngine(t), newDoor()
+	people := settle(t, engine, "Ann", "Bob")
+	ann, bob := people[0], people[1]
+	s := open(t, engine, engine, heard)
+	const n = 70 // more than are read at once
+	long := `"` + strings.Repeat("x", chat.MaxBody-2) + `"`
+	for i := range n {
+		body := fmt.Sprint(i)
+		if i >= n-10 {
+			body = long
+		}
+		submit(t, s, draft(ann, bob, body))
+	}
+	heard.wait(n)
+	conv := chat.DirectConv(ann, bob)
+	var forth, back []chat.Message
+	for more := true; more; {
+		var after uint64
+		if len(forth) > 0 {
+			after = forth[len(forth)-1].Seq
+		}
+		var page []chat.Message
+		var err error
+		if page, more, err = s.Since(t.Context(), ann, conv, after, chat.MaxPage); err != nil || size(page) > 1<<20 || len(page) == 0 {
+			t.Fatalf("a page of %d messages, %d bytes, error %v", len(page), size(page), err)
+		}
+		forth = append(forth, page...)
+	}
+	for more := true; more; {
+		var before uint64
+		if len(back) > 0 {
+			before = back[0].Seq
+		}
+		var page []chat.Message
+		var err error
+		if page, more, err = s.Before(t.Context(), ann, conv, before, chat.MaxPage); err != nil || size(page) > 1<<20 || len(page) == 0 {
+			t.Fatalf("a page of %d messages, %d bytes, error %v", len(page), size(page), err)
+		}
+		back = append(page, back...)
+	}
+	for name, all := range map[string][]chat.Message{"forth": forth, "back": back} {
+		if len(all) != n {
+			t.Fatalf("%s: %d messages, want %d", name, len(all), n)
+		}
+		for i, m := range all {
+			if m.Seq != uint64(i+1) {
+				t.Errorf("%s: found %d where %d belongs", name, m.Seq, i+1)
+			}
+		}
+	}
+}
+
+func size(page []chat.Message) (bytes int) {
+	for _, m := range page {
+		bytes += len(m.Body)
+	}
+	return bytes
+}
+
 func TestPages(t *testing.T) {
 	engine, heard := newEngine(t), newDoor()
 	people := settle(t, engine, "Ann", "Bob", "Carl")
