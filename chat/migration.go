@@ -14,6 +14,8 @@ type NodeSource interface {
 	Users(ctx context.Context, emit func(NodeUser) error) error
 	// Friends calls emit with the list of friends of every user who has one.
 	Friends(ctx context.Context, emit func(NodeFriends) error) error
+	// HasUser tells whether one of the users has this id.
+	HasUser(ctx context.Context, id UserID) (bool, error)
 	// Sockets is how many users were said to have a socket.
 	Sockets(ctx context.Context) (int, error)
 }
@@ -161,6 +163,15 @@ func (m *Migration) friends(ctx context.Context, f NodeFriends, done *Migrated, 
 	}
 	if err != nil {
 		return err
+	}
+	// A name that somebody else had here first is hers: a list of friends is also who may see when one is online.
+	known, err := m.From.HasUser(ctx, owner.ID)
+	if err != nil {
+		return err
+	}
+	if !known {
+		refuse("friends of %q: the name is another one's here", f.Owner)
+		return nil
 	}
 	for i, friend := range f.Friends {
 		done.Friends++

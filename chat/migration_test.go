@@ -36,6 +36,10 @@ func (n *nodeServer) Friends(_ context.Context, emit func(NodeFriends) error) er
 	return nil
 }
 
+func (n *nodeServer) HasUser(_ context.Context, id UserID) (bool, error) {
+	return slices.ContainsFunc(n.users, func(u NodeUser) bool { return u.ID == string(id) }), nil
+}
+
 func (n *nodeServer) Sockets(context.Context) (int, error) { return 7, nil }
 
 // town is an engine of accounts and friends.
@@ -177,5 +181,34 @@ func TestTheNodeServersPeopleMoveIn(t *testing.T) {
 	}
 	if a := s.accounts[0]; a.Picture != "mine.png" || a.Password != "$2a$10$fresh" {
 		t.Errorf("Ann is now %+v", a)
+	}
+}
+
+// Carl registered here before the Node server's Carl moved in. He is another: her friends are not his, who would let
+// them see when he is online.
+func TestAStrangerOfTheSameNameGetsNobodysFriends(t *testing.T) {
+	const ann, theirs, ours = "5e5c08000000000000000001", "5e5c08000000000000000003", "6a5c08000000000000000001"
+	node := &nodeServer{
+		users: []NodeUser{
+			{ID: ann, Username: "ann", Password: "x", Email: "ann@example.org", Phone: "1001"},
+			{ID: theirs, Username: "carl", Password: "x", Email: "carl@example.org", Phone: "1003"},
+		},
+		friends: []NodeFriends{{Owner: "ann", Friends: []string{theirs}}, {Owner: "carl", Friends: []string{ann}}},
+	}
+	s := &town{
+		accounts: []Account{{ID: ours, Username: "carl", Email: "carl@example.com", Phone: "2003"}},
+		friends:  make(map[UserID][]UserID),
+	}
+	var refused []string
+	m := Migration{
+		From: node, Accounts: s, Friends: s,
+		Report: func(what string) { refused = append(refused, what) }, Progress: func(Migrated) {},
+	}
+	done, err := m.Run(t.Context())
+	if err != nil || done.NewUsers != 1 || done.NewFriends != 0 || len(s.friends) != 0 {
+		t.Errorf("%+v, %v, friends %v", done, err, s.friends)
+	}
+	if len(refused) != 3 || !strings.Contains(refused[2], `friends of "carl": the name is another one's here`) {
+		t.Errorf("told %q", refused)
 	}
 }

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 
@@ -68,6 +69,19 @@ func (n *Node) Friends(ctx context.Context, emit func(chat.NodeFriends) error) e
 	})
 }
 
+// HasUser implements chat.NodeSource.
+func (n *Node) HasUser(ctx context.Context, id chat.UserID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	oid, _ := objectID(id)
+	either := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: bson.A{oid, string(id)}}}}} // Users takes both for an id
+	err := n.store.users.FindOne(ctx, either, options.FindOne().SetProjection(byID(1))).Err()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return false, nil
+	}
+	return err == nil, failure(err)
+}
+
 // Sockets counts idtoids: where the Node server last saw each user.
 func (n *Node) Sockets(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
@@ -76,9 +90,13 @@ func (n *Node) Sockets(ctx context.Context) (int, error) {
 	return int(count), failure(err)
 }
 
+// nodeBatch is how many documents come at once. MongoDB gives up a cursor that it was not asked about for 10 minutes, and
+// users whose pictures are made anew take a while.
+const nodeBatch = 20
+
 // each calls f with every document of a collection, in the order of _id.
 func each(ctx context.Context, in *mongo.Collection, f func(bson.Raw) error) error {
-	cursor, err := in.Find(ctx, bson.D{}, options.Find().SetSort(byID(1)))
+	cursor, err := in.Find(ctx, bson.D{}, options.Find().SetSort(byID(1)).SetBatchSize(nodeBatch))
 	if err != nil {
 		return failure(err)
 	}
