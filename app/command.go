@@ -1,11 +1,12 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -79,7 +80,11 @@ func (c *caller) do(ctx context.Context, job string, args url.Values, in io.Read
 		return err
 	}
 	w := worker{cfg: c.cfg, store: engine, log: c.log, now: time.Now}
-	return errors.Join(w.do(ctx, job, args, in, out), engine.Close())
+	err = w.do(ctx, job, args, in, out)
+	if closing := engine.Close(); err == nil {
+		err = closing
+	}
+	return err
 }
 
 // worker does jobs on an open engine.
@@ -128,40 +133,53 @@ func enginePlace(cfg Config) string {
 
 const engineFolder = "engine" // in DATA_DIR
 
-func runExport(ctx context.Context, c *caller, args []string) error {
-	if len(args) > 1 {
-		return errUsage
+// fileArgument is the name of an archive; "" for the standard input or output.
+func fileArgument(args []string) (name string, err error) {
+	switch {
+	case len(args) == 0 || len(args) == 1 && args[0] == "-":
+		return "", nil
+	case len(args) > 1 || strings.HasPrefix(args[0], "-"): // who asks for --help wants no file of that name
+		return "", errUsage
 	}
-	if len(args) == 0 || args[0] == "-" {
+	return args[0], nil
+}
+
+func runExport(ctx context.Context, c *caller, args []string) error {
+	name, err := fileArgument(args)
+	if err != nil {
+		return err
+	}
+	if name == "" {
 		p := c.progress("exported")
-		defer p.stop()
+		defer p.tell()
 		return c.do(ctx, "export", nil, nil, io.MultiWriter(c.stdout, p))
 	}
 	// Under its name there is a whole archive or none. It has everybody's messages, so it is nobody else's to read.
-	f, err := os.CreateTemp(filepath.Dir(args[0]), "."+filepath.Base(args[0])+"-*")
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
 	p := c.progress("exported")
-	defer p.stop()
+	defer p.tell()
 	if err := c.do(ctx, "export", nil, nil, io.MultiWriter(f, p)); err != nil {
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), args[0])
+	return os.Rename(f.Name(), name)
 }
 
 func runImport(ctx context.Context, c *caller, args []string) error {
-	if len(args) > 1 {
-		return errUsage
+	name, err := fileArgument(args)
+	if err != nil {
+		return err
 	}
 	in := c.stdin
-	if len(args) == 1 && args[0] != "-" {
-		f, err := os.Open(args[0])
+	if name != "" {
+		f, err := os.Open(name)
 		if err != nil {
 			return err
 		}
@@ -169,7 +187,7 @@ func runImport(ctx context.Context, c *caller, args []string) error {
 		in = f
 	}
 	p := c.progress("read")
-	defer p.stop()
+	defer p.tell()
 	return c.do(ctx, "import", nil, io.TeeReader(in, p), c.stdout)
 }
 
@@ -185,23 +203,20 @@ func runBackup(ctx context.Context, c *caller, args []string) error {
 }
 
 func runMigrate(ctx context.Context, c *caller, args []string) error {
-	given := url.Values{}
-	for ; len(args) >= 2; args = args[2:] {
-		switch args[0] {
-		case "--from":
-			given.Set("from", args[1])
-		case "--pictures":
-			dir, err := filepath.Abs(args[1])
-			if info, statErr := os.Stat(dir); err != nil || statErr != nil || !info.IsDir() {
-				return fmt.Errorf("%s: %w", args[1], fs.ErrNotExist)
-			}
-			given.Set("pictures", dir)
-		default:
-			return errUsage
-		}
-	}
-	if len(args) > 0 || given.Get("from") == "" {
+	flags := flag.NewFlagSet("migrate-node", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	from := flags.String("from", "", "")
+	pictures := flags.String("pictures", "", "")
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || *from == "" {
 		return errUsage
+	}
+	given := url.Values{"from": {*from}}
+	if *pictures != "" {
+		dir, err := filepath.Abs(*pictures) // the server may run in another folder
+		if err != nil {
+			return err
+		}
+		given.Set("pictures", dir)
 	}
 	return c.do(ctx, "migrate-node", given, nil, c.stdout)
 }
@@ -219,13 +234,13 @@ func (c *caller) progress(verb string) *progress {
 }
 
 func (p *progress) Write(b []byte) (int, error) {
-	p.lines += strings.Count(string(b), "\n")
+	p.lines += bytes.Count(b, []byte{'\n'})
 	if now := time.Now(); now.Sub(p.last) >= time.Second {
 		p.last = now
-		p.stop()
+		p.tell()
 	}
 	return len(b), nil
 }
 
-// stop says how many lines it was in the end.
-func (p *progress) stop() { fmt.Fprintf(p.to, "%s %d lines\n", p.verb, p.lines) }
+// tell says how many lines it is by now.
+func (p *progress) tell() { fmt.Fprintf(p.to, "%s %d lines\n", p.verb, p.lines) }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,12 +121,15 @@ func TestWhatGoesWrongIsSaidInOneLine(t *testing.T) {
 		{s.cfg.DataDir, []string{"import", filepath.Join(dir, "missing")}, "no such file"},
 		{s.cfg.DataDir, []string{"export", filepath.Join(dir, "missing", "file")}, "no such file"},
 		{s.cfg.DataDir, []string{"export", "a", "b"}, "usage: parley export [FILE]"},
+		{s.cfg.DataDir, []string{"export", "--help"}, "usage: parley export [FILE]"},
+		{s.cfg.DataDir, []string{"import", "-x"}, "usage: parley import [FILE]"},
 		{s.cfg.DataDir, []string{"backup"}, "usage: parley backup DIR"},
 		{s.cfg.DataDir, []string{"backup", dir}, "is not empty"},
 		{s.cfg.DataDir, []string{"backup", filepath.Join(s.cfg.DataDir, "here")}, "is inside of DATA_DIR"},
 		{s.cfg.DataDir, []string{"migrate-node"}, "usage: parley migrate-node"},
 		{s.cfg.DataDir, []string{"migrate-node", "--from", "localhost"}, "not the address of a MongoDB"},
-		{s.cfg.DataDir, []string{"migrate-node", "--from", "mongodb://x/y", "--pictures", filepath.Join(dir, "missing")}, "does not exist"},
+		{s.cfg.DataDir, []string{"migrate-node", "--from", "mongodb://x/y", "--pictures", filepath.Join(dir, "missing")}, "no such file"},
+		{s.cfg.DataDir, []string{"migrate-node", "--from=mongodb://x/y", "more"}, "usage: parley migrate-node"},
 	} {
 		_, errs, code := parley(t, c.dir, c.args...)
 		lines := strings.Split(strings.TrimSpace(errs), "\n")
@@ -244,5 +249,18 @@ func TestTheControlSocketIsNobodyElses(t *testing.T) {
 			t.Errorf("after a restart: %s", errs)
 		}
 		again.Close(t.Context())
+	}
+}
+
+// A request that comes while the server goes down finds no engine that is closed under it.
+func TestNoJobBeginsOnceTheEngineCloses(t *testing.T) {
+	s, _, _, _ := talking(t, 1)
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	s.control.serve(&worker{cfg: s.cfg, store: s.store, log: s.log, now: time.Now}, answer, httptest.NewRequest("POST", "/export", nil))
+	if answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("answered %d %q", answer.Code, answer.Body)
 	}
 }

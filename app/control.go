@@ -33,7 +33,7 @@ const (
 // control serves jobs. Its zero value serves none.
 type control struct {
 	web  *http.Server
-	jobs sync.WaitGroup
+	jobs sync.RWMutex // each job holds it for reading; close takes it for good
 }
 
 // startControl listens in dataDir. The caller owns the engine there, so a socket that is there already is a dead one.
@@ -87,8 +87,11 @@ func socketPath(folder string) (path string, release func(), err error) {
 }
 
 func (c *control) serve(w *worker, rw http.ResponseWriter, r *http.Request) {
-	c.jobs.Add(1)
-	defer c.jobs.Done()
+	if !c.jobs.TryRLock() {
+		http.Error(rw, "shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	defer c.jobs.RUnlock()
 	if r.Method != http.MethodPost {
 		http.Error(rw, "POST /JOB", http.StatusMethodNotAllowed)
 		return
@@ -112,11 +115,11 @@ func (f flusher) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// close ends jobs under way and waits for their end.
+// close ends jobs under way and waits for their end; none begins after it.
 func (c *control) close() {
 	if c != nil {
 		c.web.Close()
-		c.jobs.Wait()
+		c.jobs.Lock()
 	}
 }
 

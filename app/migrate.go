@@ -16,14 +16,9 @@ import (
 // migrate takes in the Node server's database at from, and its pictures, unless that is "", from a folder. It says on
 // out, line by line, how far it is, what it could not take, and what it did.
 func (w *worker) migrate(ctx context.Context, from, pictures string, out io.Writer) error {
-	node, err := mongo.OpenNode(ctx, from, w.log)
-	if err != nil {
-		return err
-	}
-	defer node.Close()
 	var told time.Time
 	m := chat.Migration{
-		From: node, Accounts: w.store, Friends: w.store,
+		Accounts: w.store, Friends: w.store,
 		Report: func(what string) { fmt.Fprintln(out, "not taken:", what) },
 		Progress: func(done chat.Migrated) {
 			if now := time.Now(); now.Sub(told) >= time.Second {
@@ -45,6 +40,12 @@ func (w *worker) migrate(ctx context.Context, from, pictures string, out io.Writ
 		m.Pictures = &chat.Pictures{Files: files, Accounts: w.store, Log: w.log}
 		m.Picture = func(name string) (io.ReadCloser, error) { return folder.Open(name) }
 	}
+	node, err := mongo.OpenNode(ctx, from, w.log)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	m.From = node
 	done, err := m.Run(ctx)
 	if err != nil {
 		return err

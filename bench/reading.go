@@ -43,7 +43,7 @@ func (f *figures) read(ctx context.Context, p *peer, s *shelf, most time.Duratio
 		return err
 	}
 	defer conn.Close()
-	a := &asker{conn: conn}
+	a := &asker{sio.Asker{Conn: conn, Wait: answerTime}}
 	long := conv(s.reader, s.friend)
 	n := s.messages
 	page := func(question object, first uint64) func() (int, error) {
@@ -146,39 +146,8 @@ func (f *figures) measure(what string, once bool, most time.Duration, try func()
 	return nil
 }
 
-// asker asks one thing after the other on one connection.
-type asker struct {
-	conn *sio.Conn
-	last int // ack id
-}
-
-// ask sends an event and decodes its ack.
-func (a *asker) ask(event string, question, answer any) error {
-	a.last++
-	args, err := json.Marshal([]any{event, question})
-	if err != nil {
-		return err
-	}
-	a.conn.Write(fmt.Appendf(nil, "42%d%s", a.last, args))
-	if err := a.conn.Flush(); err != nil {
-		return err
-	}
-	a.conn.SetReadDeadline(time.Now().Add(answerTime))
-	for prefix := fmt.Appendf(nil, "3%d[", a.last); ; {
-		packet, err := a.conn.Read()
-		if err != nil {
-			return err
-		}
-		ack, ok := bytes.CutPrefix(packet, prefix)
-		switch {
-		case !ok:
-		case !bytes.HasPrefix(ack, []byte(`{"ok":true`)):
-			return fmt.Errorf("%s: %.300s", event, ack)
-		default:
-			return json.Unmarshal(bytes.TrimSuffix(ack, []byte("]")), answer)
-		}
-	}
-}
+// asker asks a server what the figures are of.
+type asker struct{ sio.Asker }
 
 // page asks for messages and returns their numbers.
 func (a *asker) page(event string, question object) (seqs []uint64, next string, err error) {
@@ -186,7 +155,7 @@ func (a *asker) page(event string, question object) (seqs []uint64, next string,
 		Messages []struct{ Seq uint64 }
 		Next     string
 	}
-	err = a.ask(event, question, &answer)
+	err = a.Ask(event, question, &answer)
 	for _, m := range answer.Messages {
 		seqs = append(seqs, m.Seq)
 	}
@@ -213,7 +182,7 @@ func (a *asker) search(question object, most int) (found []uint64, calls int, er
 func (a *asker) readAll(s *shelf) error {
 	for conv, last := range s.lasts() {
 		var answer object
-		if err := a.ask("message:read", object{"conv": conv, "seq": last}, &answer); err != nil {
+		if err := a.Ask("message:read", object{"conv": conv, "seq": last}, &answer); err != nil {
 			return err
 		}
 	}
@@ -230,7 +199,7 @@ func (a *asker) syncAll(s *shelf) (calls int, err error) {
 			More          bool
 			Next          string
 		}
-		if err := a.ask("sync", question, &answer); err != nil {
+		if err := a.Ask("sync", question, &answer); err != nil {
 			return calls, err
 		}
 		calls++

@@ -82,7 +82,7 @@ func (r *run) askMarks(asker *historian, p *person) error {
 			continue
 		}
 		var a answer
-		if err := asker.ask("message:received", map[string]any{"conv": at.conv, "seq": 1}, &a); err != nil {
+		if err := asker.Ask("message:received", map[string]any{"conv": at.conv, "seq": 1}, &a); err != nil {
 			return err
 		}
 		r.oracle.answered(at, mark{a.Received, a.Read}, floor)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/parley-chat/parley/bench/sio"
@@ -51,10 +50,7 @@ func register(ctx context.Context, url string, i int) (*person, error) {
 }
 
 // historian asks past the network, when all is quiet.
-type historian struct {
-	conn    *sio.Conn
-	lastAck int
-}
+type historian struct{ sio.Asker }
 
 func newHistorian(ctx context.Context, url string, p *person) (*historian, error) {
 	conn, err := sio.Open(ctx, url)
@@ -66,38 +62,10 @@ func newHistorian(ctx context.Context, url string, p *person) (*historian, error
 		conn.Close()
 		return nil, err
 	}
-	return &historian{conn: conn}, nil
+	return &historian{sio.Asker{Conn: conn, Wait: askWait}}, nil
 }
 
 const askWait = 60 * time.Second // for one answer; FerretDB may take seconds
-
-// ask sends an event and decodes its ack.
-func (h *historian) ask(event string, payload, answer any) error {
-	h.lastAck++
-	args, err := json.Marshal([]any{event, payload})
-	if err != nil {
-		return err
-	}
-	id := strconv.Itoa(h.lastAck)
-	h.conn.Write(append([]byte("42"+id), args...))
-	if err := h.conn.Flush(); err != nil {
-		return err
-	}
-	h.conn.SetReadDeadline(time.Now().Add(askWait))
-	for {
-		packet, err := h.conn.Read()
-		if err != nil {
-			return err
-		}
-		if ack, ok := bytes.CutPrefix(packet, []byte("3"+id+"[")); ok {
-			ack = bytes.TrimSuffix(ack, []byte("]"))
-			if !bytes.HasPrefix(ack, []byte(`{"ok":true`)) {
-				return fmt.Errorf("%s: %s", event, ack)
-			}
-			return json.Unmarshal(ack, answer)
-		}
-	}
-}
 
 // all reads a conversation from its beginning, page by page.
 func (h *historian) all(conv string) ([]message, error) {
@@ -111,7 +79,7 @@ func (h *historian) all(conv string) ([]message, error) {
 		if n := len(messages); n > 0 {
 			after = messages[n-1].Seq
 		}
-		if err := h.ask("message:since", map[string]any{"conv": conv, "after": after, "limit": 200}, &page); err != nil {
+		if err := h.Ask("message:since", map[string]any{"conv": conv, "after": after, "limit": 200}, &page); err != nil {
 			return nil, err
 		}
 		messages = append(messages, page.Messages...)
@@ -141,7 +109,7 @@ func (r *run) question(ctx context.Context, h history) error {
 			if err == nil {
 				err = r.syncAll(asker, p, h)
 			}
-			asker.conn.Close()
+			asker.Conn.Close()
 		}
 		if err != nil {
 			return err
@@ -155,7 +123,7 @@ func (r *run) recallFor(ctx context.Context, p *person, h history) error {
 	if err != nil {
 		return err
 	}
-	defer asker.conn.Close()
+	defer asker.Conn.Close()
 	for _, contact := range p.contacts {
 		conv := converse(p.id, contact.id)
 		if _, known := h[conv]; known {

@@ -131,7 +131,7 @@ func (r *run) syncAll(asker *historian, p *person, h history) error {
 	for {
 		q := r.oracle.asking(p.id, nil)
 		var a syncAnswer
-		if err := asker.ask("sync", map[string]any{"limit": 3, "after": next}, &a); err != nil {
+		if err := asker.Ask("sync", map[string]any{"limit": 3, "after": next}, &a); err != nil {
 			return err
 		}
 		r.oracle.synced(q, a.Conversations)
