@@ -140,11 +140,11 @@ func settings() []setting {
 			c.Admins = list(v)
 			return nil
 		}},
-		{"DEVICES", "many", "that a user may be logged in at: many, or one, where a login ends the others", func(c *Config, v string) error {
+		{"DEVICES", "many", "that a user may be logged in on: many, or one, where a login ends the others", func(c *Config, v string) error {
 			c.OneDevice = v == "one"
 			return oneOf(v, "many", "one")
 		}},
-		duration("PRESENCE_GRACE", "5s", "for a user without a socket to come back before her friends hear that she is offline", func(c *Config) *time.Duration { return &c.PresenceGrace }),
+		duration("PRESENCE_GRACE", "5s", "how long a user who lost her last socket stays online to her friends", func(c *Config) *time.Duration { return &c.PresenceGrace }),
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"
 			return oneOf(v, "on", "off")
