@@ -17,6 +17,8 @@ const (
 	condemnedFor = 10 * time.Minute
 	// recheckEvery is how often kept files are looked at: those whose message was recalled, or whose time is over.
 	recheckEvery = 24 * time.Hour
+	// recheckFirst is when after the start they are looked at first: a server that is started anew every day does it too.
+	recheckFirst = time.Hour
 	collectPage  = 256
 )
 
@@ -24,7 +26,7 @@ const (
 func (s *Files) Run(ctx context.Context) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
-	s.lastFull = s.Now()
+	lastFull := s.Now().Add(recheckFirst - recheckEvery)
 	for {
 		select {
 		case <-tick.C:
@@ -33,9 +35,9 @@ func (s *Files) Run(ctx context.Context) {
 		}
 		now := s.Now()
 		err := s.Collect(ctx)
-		if err == nil && now.Sub(s.lastFull) >= recheckEvery {
+		if err == nil && now.Sub(lastFull) >= recheckEvery {
 			if err = s.Recheck(ctx); err == nil {
-				s.lastFull = now
+				lastFull = now
 			}
 		}
 		if err != nil && ctx.Err() == nil {

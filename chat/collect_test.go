@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -282,4 +284,38 @@ func TestCollectionGoesOnAfterAFailure(t *testing.T) {
 	a.depot.fail = nil
 	a.collect()
 	a.wantGone(f)
+}
+
+// looks counts how often kept files are looked at; there are none.
+type looks struct {
+	chat.FileStore
+	count atomic.Int32
+}
+
+func (*looks) LooseFiles(context.Context, time.Time, chat.FileID, int) ([]chat.File, error) {
+	return nil, nil
+}
+
+func (l *looks) Files(context.Context, chat.FileID, int) ([]chat.File, error) {
+	l.count.Add(1)
+	return nil, nil
+}
+
+// The server is started anew every night. The files of recalled messages go all the same.
+func TestKeptFilesAreLookedAtSoonAfterTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(looks)
+		files := &chat.Files{Store: store, Now: time.Now, Keep: time.Hour, Log: quiet()}
+		go files.Run(t.Context())
+		for _, step := range []struct {
+			later time.Duration
+			want  int32
+		}{{50 * time.Minute, 0}, {time.Hour, 1}, {20 * time.Hour, 1}, {5 * time.Hour, 2}} {
+			time.Sleep(step.later) // of the bubble's clock
+			synctest.Wait()
+			if got := store.count.Load(); got != step.want {
+				t.Errorf("after %v more: looked %d times, want %d", step.later, got, step.want)
+			}
+		}
+	})
 }

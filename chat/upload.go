@@ -67,9 +67,8 @@ type Files struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	mu       sync.Mutex // guards uploads
-	uploads  map[UserID]int
-	lastFull time.Time // the last look at kept files; touched by Run alone
+	mu      sync.Mutex // guards uploads
+	uploads map[UserID]int
 }
 
 // Save keeps an upload. Once it returns, the file is durable, and is deleted later if no message names it.
