@@ -2,8 +2,13 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 )
+
+// MaxFriends bounds how many friends a user adds: they are listed in one answer, and all of them hear that she comes
+// and goes. Of several added at once a few more may get in, and so may those of an archive.
+const MaxFriends = 5000
 
 // FriendStore keeps who counts whom as a friend, one way.
 type FriendStore interface {
@@ -24,7 +29,7 @@ type Friends struct {
 
 // Add makes friend a friend of owner, one way and at once; added is false when it was so already.
 //
-// Errors: Invalid for oneself or a malformed id, NotFound for an unknown user.
+// Errors: Invalid for oneself or a malformed id, NotFound for an unknown user, TooLarge past MaxFriends.
 func (s *Friends) Add(ctx context.Context, owner, friend UserID) (added bool, err error) {
 	switch {
 	case !friend.Valid():
@@ -34,6 +39,13 @@ func (s *Friends) Add(ctx context.Context, owner, friend UserID) (added bool, er
 	}
 	if _, err := s.Accounts.Account(ctx, friend); err != nil {
 		return false, err
+	}
+	friends, err := s.Store.Friends(ctx, owner)
+	switch {
+	case err != nil:
+		return false, err
+	case len(friends) >= MaxFriends && !slices.Contains(friends, friend):
+		return false, Errorf(TooLarge, "friends: at most %d", MaxFriends)
 	}
 	return s.Store.AddFriend(ctx, owner, friend, s.Now())
 }

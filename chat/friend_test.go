@@ -45,3 +45,30 @@ func TestFriendsGoOneWay(t *testing.T) {
 		t.Errorf("Bob's friends are %q", got)
 	}
 }
+
+func TestFriendsAreBounded(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob", "Carl")
+	ann, bob, carl := people[0], people[1], people[2]
+	friends := make([]chat.Friendship, chat.MaxFriends-1)
+	for i := range friends {
+		friends[i] = chat.Friendship{Owner: ann, Friend: chat.NewUserID(noon()), Since: noon()}
+	}
+	if _, err := engine.Import(t.Context(), &chat.Batch{Friends: friends}); err != nil {
+		t.Fatal(err)
+	}
+	s := &chat.Friends{Store: engine, Accounts: engine, Now: noon}
+	for _, step := range []struct {
+		owner, friend chat.UserID
+		added         bool
+		code          chat.Code
+	}{
+		{ann, bob, true, ""}, {ann, carl, false, chat.TooLarge}, {ann, bob, false, ""}, {carl, ann, true, ""},
+	} {
+		added, err := s.Add(t.Context(), step.owner, step.friend)
+		wantCode(t, "adding "+string(step.friend), err, step.code)
+		if added != step.added {
+			t.Errorf("%s adds %s: added is %v", step.owner, step.friend, added)
+		}
+	}
+}
