@@ -14,10 +14,13 @@ const (
 )
 
 // Words implements chat.Words. Make it with New.
-type Words struct{ folder folder }
+type Words struct {
+	folder folder
+	making []byte // of its sketches
+}
 
 // New returns a reader of messages.
-func New() *Words { return &Words{newFolder()} }
+func New() *Words { return &Words{newFolder(), newMaking()} }
 
 // Question implements chat.Words.
 //
@@ -26,7 +29,7 @@ func (w *Words) Question(q string) (chat.Question, error) {
 	if len(q) > maxQuestion || !utf8.ValidString(q) {
 		return nil, chat.Errorf(chat.Invalid, "q: at most %d bytes of UTF-8", maxQuestion)
 	}
-	asked := &question{folder: w.folder, words: bytes.Fields(w.folder.append(nil, q))}
+	asked := &question{folder: w.folder, making: w.making, words: bytes.Fields(w.folder.append(nil, q))}
 	switch n := len(asked.words); {
 	case n == 0:
 		return nil, chat.Errorf(chat.Invalid, "q: missing or blank")
@@ -42,6 +45,7 @@ func (w *Words) Question(q string) (chat.Question, error) {
 // question implements chat.Question.
 type question struct {
 	folder folder
+	making []byte   // of the sketches that it understands
 	words  [][]byte // folded
 	grams  []uint64 // of all words
 	text   []byte   // reused
@@ -64,7 +68,7 @@ func (q *question) Answers(body []byte) bool {
 
 // MayBeIn implements chat.Question.
 func (q *question) MayBeIn(sketch []byte) bool {
-	s, ok := readSketch(sketch)
+	s, ok := readSketch(sketch, q.making)
 	if !ok {
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,8 +30,8 @@ const (
 
 const makingSize = 4
 
-// making names what a sketch depends on: this package's layout, and the Unicode version by which texts are folded.
-func making() []byte {
+// newMaking names what a sketch depends on: this package's layout, and the Unicode version by which texts are folded.
+func newMaking() []byte {
 	h := fnv.New32a()
 	h.Write([]byte("1 " + norm.Version + " " + cases.UnicodeVersion))
 	return h.Sum(nil)
@@ -43,7 +44,7 @@ func (w *Words) Sketch(bodies [][]byte) []byte {
 		size += len(body)
 	}
 	if size > mostText {
-		return making()
+		return bytes.Clone(w.making)
 	}
 	s := make(sketch, largestSketch)
 	var folded []byte
@@ -55,7 +56,7 @@ func (w *Words) Sketch(bodies [][]byte) []byte {
 		})
 	}
 	if s.full() > crowded {
-		return making()
+		return bytes.Clone(w.making)
 	}
 	for len(s) > leastSketch {
 		half := len(s) / 2
@@ -67,20 +68,20 @@ func (w *Words) Sketch(bodies [][]byte) []byte {
 		}
 		s = s[:half]
 	}
-	return append(making(), s...)
+	return slices.Concat(w.making, s)
 }
 
 // Current implements chat.Words.
 func (w *Words) Current(sketch []byte) bool {
-	return bytes.HasPrefix(sketch, making())
+	return bytes.HasPrefix(sketch, w.making)
 }
 
 // sketch is the bits alone.
 type sketch []byte
 
 // readSketch returns the bits of a sketch; ok is false when it holds everything or is of another making.
-func readSketch(b []byte) (s sketch, ok bool) {
-	s, ok = bytes.CutPrefix(b, making())
+func readSketch(b, making []byte) (s sketch, ok bool) {
+	s, ok = bytes.CutPrefix(b, making)
 	return s, ok && len(s) > 0 && len(s)&(len(s)-1) == 0
 }
 
