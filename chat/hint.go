@@ -2,7 +2,7 @@ package chat
 
 import (
 	"context"
-	"time"
+	"slices"
 )
 
 // How many sketches are read at once: few for who finds soon, more for who goes on and on.
@@ -17,9 +17,9 @@ const maxOutdated = 256
 
 // hint is what a search knows of a block before reading it.
 type hint struct {
-	known   bool // from a sketch
-	without bool // it holds no answer
-	oldest  time.Time
+	known   bool  // from a sketch
+	without bool  // it holds no answer
+	oldest  int64 // milliseconds
 }
 
 // sketched are the hints for the blocks that a walk comes to next.
@@ -30,6 +30,31 @@ type sketched struct {
 	asked   bool              // change and changed are known
 	change  uint64            // the conversation's last change when the walk began to ask
 	changed map[uint64]uint64 // for blocks with changes: the latest
+}
+
+// upTo is what is worth keeping for a walk that goes on later from a block downwards. Whether it still holds is asked then:
+// see resume.
+func (k *sketched) upTo(block uint64) sketched {
+	kept := sketched{first: k.first, atOnce: k.atOnce, change: k.change}
+	if block >= k.first {
+		kept.hints = slices.Clone(k.hints[:min(uint64(len(k.hints)), block-k.first+1)])
+	}
+	return kept
+}
+
+// resume forgets what the walks knew of conversations that were changed since they rested.
+func (s *search) resume(ctx context.Context) error {
+	convs := make([]ConvID, len(s.walks))
+	for i, w := range s.walks {
+		convs[i] = w.conv
+	}
+	changes, err := s.messages.LastChanges(ctx, convs)
+	for i := 0; err == nil && i < len(changes); i++ {
+		if k := &s.walks[i].known; k.change != changes[i] {
+			*k = sketched{}
+		}
+	}
+	return err
 }
 
 // hint returns what the sketches say of a block. A walk asks for one after the other, downwards.
@@ -63,7 +88,7 @@ func (s *search) readHints(ctx context.Context, w *walk, block uint64) error {
 		sketch := &sketches[i]
 		outdated := sketch.Change+maxOutdated < k.change || k.changed[sketch.Block] > sketch.Change
 		if !outdated && s.words.Current(sketch.Bits) {
-			k.hints[sketch.Block-k.first] = hint{known: true, without: !s.question.MayBeIn(sketch.Bits), oldest: sketch.Oldest}
+			k.hints[sketch.Block-k.first] = hint{known: true, without: !s.question.MayBeIn(sketch.Bits), oldest: sketch.Oldest.UnixMilli()}
 		}
 	}
 	return nil

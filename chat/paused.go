@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// Bounds of what is remembered of searches that may go on. A walk takes about 150 bytes.
+// Bounds of what is remembered of searches that may go on. A walk takes 200 bytes,
+// and at most 1 KB of hints.
 const (
 	leastPaused = 8      // walks; fewer are opened anew just as well
 	mostPaused  = 20_000 // walks, of all searches together

@@ -28,7 +28,7 @@ func TestPausesForgetTheOldest(t *testing.T) {
 	}
 	for i := 100 - kept; i < 100; i++ {
 		got := p.take(at(i))
-		if len(got) != each || got[0].next != 7 || got[0].at != 9 || got[0].known.hints != nil {
+		if len(got) != each || got[0].next != 7 || got[0].at != 9 || len(got[0].known.hints) != 1 {
 			t.Fatalf("%d walks of search %d, the first %+v", len(got), i, got[0])
 		}
 		if p.take(at(i)) != nil {

@@ -56,7 +56,7 @@ func NewSearches(messages *Messages, sketches SketchStore, words Words, now func
 func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, error) {
 	limit, err := pageLimit(r.Limit)
 	if err == nil && r.Conv != "" {
-		_, err = s.messages.mayRead(user, r.Conv, limit)
+		err = mayEnter(user, r.Conv)
 	}
 	if err != nil {
 		return Found{}, err
@@ -74,10 +74,13 @@ func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, erro
 		now: s.now, end: s.now().Add(searchTime),
 	}
 	at := pause{user, r.Q, r.Conv, r.Before}
-	if run.walks = s.paused.take(at); run.walks == nil {
-		if err := run.begin(ctx, user, r.Conv); err != nil {
-			return Found{}, err
-		}
+	if run.walks = s.paused.take(at); run.walks != nil {
+		err = run.resume(ctx)
+	} else {
+		err = run.begin(ctx, user, r.Conv)
+	}
+	if err != nil {
+		return Found{}, err
 	}
 	found, err := run.find(ctx, limit)
 	run.keepSketches(ctx)

@@ -22,7 +22,7 @@ type library struct {
 	said []chat.Message // in the order of sending
 	at   time.Time
 
-	read, sketched, opened atomic.Int64 // messages, sketches, and pages that begin at a place
+	read, sketched, opened, hinted atomic.Int64 // messages, sketches, pages that begin at a place, looks for sketches
 }
 
 func newLibrary(t *testing.T) *library {
@@ -43,6 +43,11 @@ func (l *library) Before(ctx context.Context, conv chat.ConvID, before uint64, l
 func (l *library) PutSketches(ctx context.Context, conv chat.ConvID, sketches []chat.Sketch) error {
 	l.sketched.Add(int64(len(sketches)))
 	return l.Store.PutSketches(ctx, conv, sketches)
+}
+
+func (l *library) Sketches(ctx context.Context, conv chat.ConvID, first, end uint64) ([]chat.Sketch, error) {
+	l.hinted.Add(1)
+	return l.Store.Sketches(ctx, conv, first, end)
 }
 
 // say stores messages between two, a second after each other.
@@ -251,6 +256,50 @@ func TestNextPageIsCheap(t *testing.T) {
 	}
 	if !next.IsZero() {
 		t.Errorf("there is more, at %s", next)
+	}
+}
+
+// A search in many conversations that takes many calls looks for the sketches of each conversation once, as one that
+// takes a single call does; and what is edited between two calls, further on, is found all the same.
+func TestSearchInManyCallsReadsSketchesOnce(t *testing.T) {
+	l := newLibrary(t)
+	ann := chat.NewUserID(noon())
+	const people, blocks = 10, 4
+	var bobs []chat.UserID
+	for range people {
+		bobs = append(bobs, chat.NewUserID(noon()))
+	}
+	for range blocks {
+		for _, bob := range bobs {
+			l.say(bob, ann, strings.Fields(strings.Repeat("word ", 128))...)
+		}
+	}
+	l.findAll(l.searches(), ann, chat.Search{Q: "needle"}) // makes the sketches
+	now := noon()
+	slow := func() time.Time { now = now.Add(500 * time.Millisecond); return now } // a call ends with its first block
+	s := chat.NewSearches(chat.NewMessages(l, l, time.Now), l, words.New(), slow)
+	l.hinted.Store(0)
+	for calls, r := 1, (chat.Search{Q: "needle"}); ; calls++ {
+		found, err := s.Find(t.Context(), ann, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if calls == blocks/2*people { // halfway down each conversation
+			if n := l.hinted.Load(); n != people {
+				t.Errorf("%d looks for sketches of %d conversations", n, people)
+			}
+			l.change(chat.DirectConv(ann, bobs[3]), 5, chat.Edited, `"needle"`)
+		}
+		if len(found.Messages) > 0 {
+			wantIDs(t, "what was edited meanwhile", []string{found.Messages[0].ID()}, l.oracle(ann, "", "needle"))
+			if calls < blocks/2*people {
+				t.Errorf("found in call %d, before it was there", calls)
+			}
+			return
+		}
+		if r.Before = found.Next; r.Before.IsZero() {
+			t.Fatal("what was edited meanwhile is not found")
+		}
 	}
 }
 

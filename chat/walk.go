@@ -53,11 +53,11 @@ func (w *walk) over() bool { return w.next == 0 && len(w.found) == 0 }
 // pass takes a time into account.
 func (w *walk) pass(at time.Time) { w.at = min(w.at, at.UnixMilli()) }
 
-// rest makes the walk go on from its place later, and keeps nothing but that: what is known of the blocks may be outdated
-// by then.
+// rest makes the walk go on from its place later, and keeps nothing but that and the hints that it has not come to: with
+// many conversations, one call is too short to read all of those again.
 func (w *walk) rest() {
 	p := w.place()
-	*w = walk{conv: w.conv, last: w.last, next: p.seq, at: p.at}
+	*w = walk{conv: w.conv, last: w.last, next: p.seq, at: p.at, known: w.known.upTo(blockOf(p.seq))}
 }
 
 // begin opens a walk of one conversation, or of each of the user's.
@@ -184,7 +184,7 @@ func (s *search) look(ctx context.Context, w *walk) error {
 			return err
 		}
 		if told.without {
-			w.pass(told.oldest)
+			w.at = min(w.at, told.oldest)
 			w.next = first - 1
 			return nil
 		}
