@@ -64,7 +64,7 @@ func (c *Cursors) mark(m Member, to Marks, origin any) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting > maxCursors {
-		return &Error{Code: Unavailable, Message: "the engine does not answer", RetryAfter: cursorFlush, Cause: c.failed}
+		return &Error{Code: Unavailable, Message: "the engine does not answer", RetryAfter: cursorFlush}
 	}
 	if to.Received > 0 {
 		c.advance(m.User, anyDevice, m.Conv, to.Received)
@@ -157,8 +157,10 @@ func (c *Cursors) tell(moves cursorMoves, members []Member, former []Marks, aske
 	}
 	var batch []Moved
 	if err != nil {
+		refused := *AsError(err)
+		refused.Cause = nil // it is in the log once; thousands may have waited
 		for m, origins := range asked {
-			batch = append(batch, Moved{Member: m, Origins: origins, Err: AsError(err)})
+			batch = append(batch, Moved{Member: m, Origins: origins, Err: &refused})
 		}
 	} else {
 		for i, m := range members {
