@@ -62,7 +62,7 @@ func (s *Messages) Recall(ctx context.Context, user UserID, conv ConvID, seq uin
 // change makes one change to a message of the user: alter makes of it what it is to be, or says that it is so already.
 func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uint64, tell func(*Message),
 	alter func(m *Message) (done bool, err error)) (Message, error) {
-	if _, err := s.mayRead(user, conv, 0); err != nil {
+	if err := mayEnter(user, conv); err != nil {
 		return Message{}, err
 	}
 	// One at a time in a conversation, so that tell hears of them in order.

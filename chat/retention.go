@@ -56,8 +56,8 @@ func (r *Retention) Run(ctx context.Context) {
 	}
 }
 
-// Pass goes once through all conversations, and then has what searches have summed up of the same time dropped. Between calls to the engine it waits as long as they took, so that half of
-// the time is left to those who talk.
+// Pass goes once through all conversations, and then has what searches have summed up of the same time dropped. Between
+// calls to the engine it waits as long as they took, so that half of the time is left to those who talk.
 func (r *Retention) Pass(ctx context.Context) (expired int, err error) {
 	before := r.Now().Add(-r.Keep)
 	for from := ConvID(""); ; {
