@@ -81,6 +81,13 @@ func (s *faultyStore) AdvanceCursors(ctx context.Context, cursors []chat.Cursor)
 	return s.Store.AdvanceCursors(ctx, cursors)
 }
 
+func (s *faultyStore) PutSocket(ctx context.Context, socket chat.Socket) error {
+	if s.away.Load() {
+		return chat.Wrap(chat.Unavailable, "the engine does not answer", errors.New("secret of the house"))
+	}
+	return s.Store.PutSocket(ctx, socket)
+}
+
 func (s *faultyStore) Append(ctx context.Context, batch []chat.Message) ([]chat.Receipt, error) {
 	if s.away.Load() {
 		return nil, chat.Wrap(chat.Unavailable, "the engine does not answer", errors.New("secret of the house"))

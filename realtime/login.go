@@ -243,6 +243,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.door.leave(s, formerUser, wasIn)
 	}
 	if err := s.door.cfg.Registry.Enter(ctx, user, device, chat.SocketID(s.socket.ID())); err != nil {
+		s.logOut()
 		return err
 	}
 	s.door.hub.add(user, s)
@@ -269,11 +270,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		behind, away, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
 	}
 	if err != nil {
-		s.mu.Lock()
-		if s.phase != over {
-			s.phase = idle
-		}
-		s.mu.Unlock()
+		s.logOut()
 		s.vanish()
 		s.door.cfg.Registry.Leave(ctx, user, chat.SocketID(s.socket.ID()))
 		return err
@@ -296,4 +293,25 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.replay(behind)
 	}
 	return nil
+}
+
+// logOut makes of a session whose login failed one that has not logged in. Like one that only connected it stays in the
+// hub, to be found when its user's tokens die.
+func (s *session) logOut() {
+	s.mu.Lock()
+	user, gone := s.user, s.phase == over
+	if !gone {
+		s.phase = idle
+	}
+	s.mu.Unlock()
+	if user == "" || gone {
+		return
+	}
+	s.door.hub.add(user, s)
+	s.mu.Lock()
+	gone = s.phase == over
+	s.mu.Unlock()
+	if gone { // it left while this was under way
+		s.door.hub.remove(user, s)
+	}
 }

@@ -249,3 +249,28 @@ func TestEveryTokenIsADevice(t *testing.T) {
 		t.Error("a device without a name")
 	}
 }
+
+// A second login that fails leaves the socket logged out, and not logged in and deaf; and it is still found when its
+// user's tokens die.
+func TestAFailedSecondLoginIsMade(t *testing.T) {
+	h := open(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	a, b := h.join(ann, "phone"), h.join(bob, "phone")
+	fail := func() {
+		h.engine.away.Store(true)
+		if _, f := a.try("login", object{"device": "tablet"}); f == nil || f.Code != "unavailable" {
+			t.Errorf("while the engine is away: %+v", f)
+		}
+		h.engine.away.Store(false)
+	}
+	fail()
+	seq := b.say(ann, "hello")
+	a.ask("login", object{"device": "phone"})
+	if m := a.hearMessage("newMessage"); m.Seq != seq {
+		t.Errorf("Ann heard number %d, want %d", m.Seq, seq)
+	}
+	fail()
+	h.door.Revoke(ann.id)
+	var kicked object
+	a.hear("kicked", &kicked)
+}
