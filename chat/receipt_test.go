@@ -205,6 +205,9 @@ func TestMarksOutlastAnEngineThatIsAway(t *testing.T) {
 			if len(heard) == 0 || !slices.Equal(heard[0].Origins, []any{i}) || heard[0].Err == nil || heard[0].Err.Code != chat.Unavailable {
 				t.Fatalf("while the engine was away: %+v", heard)
 			}
+			if heard[0].Err.Cause != nil {
+				t.Errorf("the cause goes with each refusal into the log: %v", heard[0].Err)
+			}
 			if i == 0 {
 				if _, err := c.Marks(t.Context(), []chat.Member{m}); chat.CodeOf(err) != chat.Unavailable {
 					t.Errorf("marks in doubt were shown: %v", err)
