@@ -264,6 +264,45 @@ func colorTable(packed byte) int64 {
 	return 3 << (packed&7 + 1)
 }
 
+// webpFrame goes through the chunks of one frame of an animation: RFC 9649, section 2.7.1.1. What is unknown is blanked
+// rather than left out, for the frame's size has been written already.
+func (s *stripper) webpFrame(size int64) {
+	const placement = 16
+	if size < placement {
+		s.fail()
+		return
+	}
+	s.pass(placement, true)
+	rest := size - placement
+	for s.err == nil && rest >= 8 {
+		chunk := s.take(8)
+		size := int64(binary.LittleEndian.Uint32(chunk[4:]))
+		size += size & 1
+		if rest -= 8 + size; rest < 0 {
+			s.fail()
+			return
+		}
+		s.put(chunk)
+		switch string(chunk[:4]) {
+		case "VP8 ", "VP8L", "ALPH":
+			s.pass(size, true)
+		default:
+			s.blank(size)
+		}
+	}
+	s.blank(rest)
+}
+
+// blank copies the next n bytes as zeros.
+func (s *stripper) blank(n int64) {
+	s.pass(n, false)
+	for zeros := make([]byte, 512); s.err == nil && n > 0; {
+		part := zeros[:min(n, int64(len(zeros)))]
+		s.put(part)
+		n -= int64(len(part))
+	}
+}
+
 // stripWebP: RFC 9649, section 2.7.
 func stripWebP(s *stripper) {
 	const exifFlag, xmpFlag = 0x08, 0x04
@@ -290,7 +329,11 @@ func stripWebP(s *stripper) {
 			s.put(chunk, flags)
 			s.pass(size-1, true)
 			out += 8 + size
-		case "VP8 ", "VP8L", "ALPH", "ANIM", "ANMF", "ICCP":
+		case "ANMF":
+			s.put(chunk)
+			s.webpFrame(size)
+			out += 8 + size
+		case "VP8 ", "VP8L", "ALPH", "ANIM", "ICCP":
 			s.put(chunk)
 			s.pass(size, true)
 			out += 8 + size

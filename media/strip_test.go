@@ -95,10 +95,14 @@ func TestAnAnimatedWebPIsKept(t *testing.T) {
 	frame[6], frame[9] = 7, 5 // 8 × 6 pixels
 	head := vp8x(8, 6)
 	head[8] |= 0x02
-	upload := asWebP(head, riffChunk("ANIM", make([]byte, 6)), riffChunk("ANMF", frame), riffChunk("ANMF", frame), riffChunk("XMP ", []byte(secret)))
+	hiding := append(bytes.Clone(frame), riffChunk("note", []byte(secret))...)
+	upload := asWebP(head, riffChunk("ANIM", make([]byte, 6)), riffChunk("ANMF", frame), riffChunk("ANMF", hiding), riffChunk("XMP ", []byte(secret)))
 	file, data := keepFile(t, f, upload)
 	if file.Thumb || file.Width != 8 || file.Height != 6 || bytes.Count(data, []byte("ANMF")) != 2 || bytes.Contains(data, []byte(secret)) {
 		t.Errorf("%+v: %q", file, data)
+	}
+	if bytes.Count(data, frame) != 2 {
+		t.Error("a frame is not as it was")
 	}
 }
 
