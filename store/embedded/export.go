@@ -53,7 +53,10 @@ func (s *Store) Checkpoint(ctx context.Context, dir string) error {
 		return err
 	}
 	defer s.leave()
-	return broken(s.db.Checkpoint(dir, pebble.WithFlushedWAL()))
+	if err := s.db.Checkpoint(dir, pebble.WithFlushedWAL()); err != nil {
+		return broken(err)
+	}
+	return s.whole() // else what it copied may lack what Pebble was told is in the log and the manifest
 }
 
 // exporter is one export under way.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/parley-chat/parley/chat"
@@ -164,5 +165,89 @@ func TestACopyElsewhereFails(t *testing.T) {
 	}
 	if _, err := s.Append(t.Context(), []chat.Message{hello("1")}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A copy during which the disk fails is none: what was answered may be missing from it.
+func TestTheDiskFailsUnderACopy(t *testing.T) {
+	d := newDisk()
+	var s *Store
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if s != nil && strings.HasPrefix(op.Path, "elsewhere") {
+			s.fuse.blow(syscall.EIO)
+		}
+		return nil
+	})
+	opened, err := open("data", errorfs.Wrap(d.MemFS, inject), nil, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	s = opened
+	if _, err := s.Append(t.Context(), []chat.Message{hello("1")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Checkpoint(t.Context(), "elsewhere"); chat.CodeOf(err) != chat.Unavailable {
+		t.Errorf("the copy ended with %v", err)
+	}
+}
+
+// What the retention job is told is done has reached the disk.
+func TestDropSketchesTellsOfTheDisk(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	defer s.Close()
+	old := chat.Sketch{Oldest: time.UnixMilli(1), Bits: []byte{1}}
+	if err := s.PutSketches(t.Context(), annBo, []chat.Sketch{old}); err != nil {
+		t.Fatal(err)
+	}
+	fails := func() error { return syscall.EIO }
+	d.onSync.Store(&fails)
+	if err := s.DropSketches(t.Context(), time.UnixMilli(2)); chat.CodeOf(err) != chat.Unavailable {
+		t.Errorf("on a disk that fails: %v", err)
+	}
+	d.onSync.Store(nil)
+}
+
+// stuckFile does not close before it is released.
+type stuckFile struct {
+	vfs.File
+	closing, release chan struct{}
+}
+
+func (f *stuckFile) Close() error {
+	close(f.closing)
+	<-f.release
+	return f.File.Close()
+}
+
+// Closing one file may take as long as the disk likes; syncs of others do not wait for it.
+func TestAFileThatDoesNotClose(t *testing.T) {
+	f := newFuse(vfs.NewMem(), "data", patience)
+	if err := f.MkdirAll("data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	create := func(name string) *fusedFile {
+		file, err := f.Create(name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file.(*fusedFile)
+	}
+	stuck, well := create("data/stuck"), create("data/well")
+	under := &stuckFile{File: stuck.File, closing: make(chan struct{}), release: make(chan struct{})}
+	stuck.File = under
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		stuck.Close()
+	}()
+	<-under.closing
+	well.Sync()
+	well.Close()
+	close(under.release)
+	<-closed
+	if err := f.blown(); err != nil {
+		t.Errorf("the fuse blew: %v", err)
 	}
 }

@@ -264,10 +264,14 @@ func (f *fusedFile) begin() {
 
 func (f *fusedFile) end() {
 	f.fuse.mu.Lock()
-	defer f.fuse.mu.Unlock()
-	if f.syncing--; f.syncing == 0 && f.closed {
-		f.File.Close()
+	f.syncing--
+	last := f.syncing == 0 && f.closed
+	f.fuse.mu.Unlock()
+	if last {
+		f.File.Close() // out of the lock, for which every sync waits: closing may take long too
 	}
+	f.fuse.mu.Lock()
+	defer f.fuse.mu.Unlock()
 	if f.fuse.syncing--; f.fuse.syncing == 0 && f.fuse.idle != nil {
 		close(f.fuse.idle)
 		f.fuse.idle = nil
@@ -286,8 +290,10 @@ func (f *fusedFile) SyncTo(length int64) (full bool, err error) {
 // Close implements vfs.File. The file is closed in any case.
 func (f *fusedFile) Close() error {
 	f.fuse.mu.Lock()
-	defer f.fuse.mu.Unlock()
-	if f.closed = true; f.syncing > 0 {
+	f.closed = true
+	syncing := f.syncing > 0
+	f.fuse.mu.Unlock()
+	if syncing {
 		return nil
 	}
 	if err := f.File.Close(); err != nil {

@@ -11,8 +11,8 @@ const maxKnown = 32_768
 // numbering gives the messages of each conversation their numbers.
 //
 // One batch at a time is numbered and made durable, so a number is given again only when the batch that had it failed,
-// and then nobody has seen it and it was removed. Pebble shows a batch to readers before it is durable; until it is, readers are held
-// below its numbers: what they hand out must be what a restart finds.
+// and then nobody has seen it and it was removed. Pebble shows a batch to readers before it is durable; until it is,
+// readers are held below its numbers: what they hand out must be what a restart finds.
 //
 // Lock order: appending, then underway. Readers take underway alone.
 type numbering struct {

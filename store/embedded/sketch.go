@@ -90,6 +90,5 @@ func (s *Store) DropSketches(ctx context.Context, before time.Time) error {
 	if err != nil || batch.Empty() {
 		return err
 	}
-	defer s.logger.fatalPanic()
-	return broken(batch.Commit(pebble.Sync))
+	return s.commit(batch)
 }

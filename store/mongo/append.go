@@ -20,8 +20,9 @@ import (
 // time; and if some are new, a find for the refs sent to them and an insert that enters them into the lists.
 //
 // Two unique indexes, _id (conversation and number) and key (sender and ref, or nonce), settle all races, with Append in
-// other processes as well, and with what is left of a former try. An insert that hits either stops there; then the numbers and refs of the rest are read, and the
-// rest goes on from those: that is one find for the refs, one per conversation, and the insert again.
+// other processes as well, and with what is left of a former try. An insert that hits either stops there; then the
+// numbers, refs and nonces of the rest are read, and the rest goes on from those: that is one find for the refs and
+// nonces, one per conversation, and the insert again.
 //
 // There is no gap: a number is given only to follow one that a majority has, or one that stands before it in the same
 // ordered insert.

@@ -18,8 +18,8 @@ type cursorDoc struct {
 
 func cursorID(c chat.Cursor) string { return deviceKey(c.User, c.Device) + "/" + string(c.Conv) }
 
-// AdvanceCursors moves each cursor forward, never back, and returns when that is durable. MongoDB applies each $max atomically, whoever else moves the
-// same cursor; FerretDB does not, so this process makes one call after the other.
+// AdvanceCursors moves each cursor forward, never back, and returns when that is durable. MongoDB applies each $max
+// atomically, whoever else moves the same cursor; FerretDB does not, so this process makes one call after the other.
 func (s *Store) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()

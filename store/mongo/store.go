@@ -209,9 +209,9 @@ func (s *Store) Close() (err error) {
 	return err
 }
 
-// stripe is the lock under which this process updates the records of a user or a conversation. MongoDB makes an update of one document
-// atomic, so there the lock is idle and two processes are as safe as one. FerretDB reads, computes and writes the whole
-// document without a lock: there one process never races with itself, and two may.
+// stripe is the lock under which this process updates the records of a user or a conversation. MongoDB makes an update
+// of one document atomic, so there the lock is idle and two processes are as safe as one. FerretDB reads, computes and
+// writes the whole document without a lock: there one process never races with itself, and two may.
 func (s *Store) stripe(of string) *sync.Mutex {
 	return &s.stripes[maphash.String(s.seed, of)%uint64(len(s.stripes))]
 }
