@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -110,44 +111,52 @@ func (c *committer) wake() {
 	}
 }
 
-func (c *committer) submit(ctx context.Context, m Message, origin any) error {
-	size := len(m.Body)
-	var timeout <-chan time.Time
-	for {
-		c.mu.Lock()
-		if c.closed {
-			c.mu.Unlock()
-			return Errorf(Unavailable, "the server is shutting down")
-		}
-		if c.away {
-			c.mu.Unlock()
-			return errRefused()
-		}
-		if len(c.queue) < maxQueued && c.bytes+size <= maxQueuedBytes {
-			c.queue = append(c.queue, Outcome{Message: m, Origin: origin})
-			c.bytes += size
-			first := len(c.queue) == 1
-			c.mu.Unlock()
-			if first {
-				c.wake()
-			}
-			return nil
-		}
-		space := c.space
-		c.mu.Unlock()
-		if timeout == nil {
-			t := time.NewTimer(submitWait)
-			defer t.Stop()
-			timeout = t.C
-		}
+// submit queues a copy of o, and waits for room where there is none. The way that nearly every message takes
+// is kept shallow: else the stack of every sender's goroutine grows.
+func (c *committer) submit(ctx context.Context, o *Outcome) error {
+	space, err := c.offer(o)
+	if space == nil {
+		return err
+	}
+	return c.submitLater(ctx, space, o)
+}
+
+// offer queues a copy of o. Where there is no room it returns what is closed when there may be.
+func (c *committer) offer(o *Outcome) (space <-chan struct{}, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return nil, Errorf(Unavailable, "the server is shutting down")
+	case c.away:
+		return nil, errRefused()
+	case len(c.queue) >= maxQueued || c.bytes+len(o.Message.Body) > maxQueuedBytes:
+		return c.space, nil
+	}
+	n := len(c.queue)
+	c.queue = slices.Grow(c.queue, 1)[:n+1]
+	c.queue[n] = *o // append would put a copy on the stack
+	c.bytes += len(o.Message.Body)
+	if n == 0 {
+		c.wake()
+	}
+	return nil, nil
+}
+
+func (c *committer) submitLater(ctx context.Context, space <-chan struct{}, o *Outcome) (err error) {
+	late := time.NewTimer(submitWait)
+	defer late.Stop()
+	for space != nil {
 		select {
 		case <-space:
-		case <-timeout:
+		case <-late.C:
 			return &Error{Code: Unavailable, Message: "the server is too busy to store messages", RetryAfter: submitWait}
 		case <-ctx.Done():
 			return Wrap(Unavailable, "cancelled", ctx.Err())
 		}
+		space, err = c.offer(o)
 	}
+	return err
 }
 
 // run commits until the committer is closed and empty.

@@ -184,10 +184,10 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if d.Type == "" {
 		d.Type = "text"
 	}
-	return s.committer.submit(ctx, Message{
+	return s.committer.submit(ctx, &Outcome{Origin: origin, Message: Message{
 		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
 		At: s.now().Truncate(time.Millisecond), Files: files,
-	}, origin)
+	}})
 }
 
 func (d *Draft) check() error {

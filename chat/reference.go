@@ -15,10 +15,15 @@ const maxReferences = 16
 //
 // Errors: Invalid for more than maxReferences, NotFound for a file that is about to be deleted.
 func (s *Messages) references(ctx context.Context, body []byte) ([]FileID, error) {
-	// Nearly every message ends here.
+	// Nearly every message ends here. The rest is a function of its own, whose frame would have the stack of every
+	// sender's goroutine grow.
 	if s.Files == nil || !bytes.Contains(body, []byte(fileMark)) {
 		return nil, nil
 	}
+	return s.lookUp(ctx, body)
+}
+
+func (s *Messages) lookUp(ctx context.Context, body []byte) ([]FileID, error) {
 	ids, ok := fileIDs(body)
 	if !ok {
 		return nil, Errorf(Invalid, "message: names over %d files", maxReferences)
