@@ -187,7 +187,7 @@ func (c *committer) take() (batch []Outcome, more bool) {
 		return nil, !c.closed
 	}
 	if n == len(c.queue) {
-		batch, c.queue = c.queue, nil
+		batch, c.queue = c.queue, make([]Outcome, 0, n) // the next batch is about as large
 	} else {
 		batch, c.queue = c.queue[:n:n], append([]Outcome(nil), c.queue[n:]...)
 	}
