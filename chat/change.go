@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"hash/maphash"
 	"time"
@@ -27,7 +28,8 @@ const changeTries = 5
 // numbers, each when it is durable; it should not wait for a client.
 //
 // Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's
-// message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable.
+// message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable, and then it
+// may have happened all the same.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
 		return Message{}, err
@@ -71,37 +73,82 @@ func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uin
 		return Message{}, err
 	}
 	defer leave()
-	for tries := 1; ; tries++ {
+	var at time.Time   // of the change
+	var files []FileID // that the message named
+	var asked *Message // of an engine that did not say whether it did it
+	for tries := 1; ; {
 		m, err := s.ownMessage(ctx, user, conv, seq)
-		if err != nil {
+		if asked == nil {
+			files = m.Files
+		}
+		switch {
+		case err == nil:
+		case asked != nil && CodeOf(err) == Unavailable && waitAMoment(ctx):
+			continue
+		default:
 			return Message{}, err
 		}
-		files := m.Files
-		done, err := alter(&m)
-		if err != nil {
-			return Message{}, err
+		done := asked != nil && m.became(asked)
+		if !done {
+			if done, err = alter(&m); err != nil {
+				return Message{}, err
+			}
 		}
 		if done {
 			tell(&m)
-			return m, nil
-		}
-		now := s.now()
-		switch {
-		case s.ChangeTime == 0:
-			return Message{}, Errorf(Forbidden, "messages cannot be changed here")
-		case now.Sub(m.At) > s.ChangeTime:
-			return Message{}, Errorf(Forbidden, "a message can be changed for %v after it was sent", s.ChangeTime)
-		}
-		m.Changed = now.Truncate(time.Millisecond)
-		m, err = s.store.ChangeMessage(ctx, m, m.Change)
-		switch {
-		case err == nil:
-			tell(&m)
 			s.loosen(ctx, files, m.Files)
 			return m, nil
-		case CodeOf(err) != Conflict || tries == changeTries:
+		}
+		if asked == nil {
+			if err := s.mayChange(&m); err != nil {
+				return Message{}, err
+			}
+			at = s.now().Truncate(time.Millisecond)
+		}
+		m.Changed = at
+		changed, err := s.store.ChangeMessage(ctx, m, m.Change)
+		switch code := CodeOf(err); {
+		case err == nil:
+			tell(&changed)
+			s.loosen(ctx, files, changed.Files)
+			return changed, nil
+		case code == Conflict && tries < changeTries:
+			tries++
+		case code == Unavailable && waitAMoment(ctx):
+			// It may have happened, and then nobody was told: the engine is asked for the truth until ctx ends. Doing it
+			// again is safe, for it happens only to the message as it was.
+			asked = &m
+		default:
 			return Message{}, err
 		}
+	}
+}
+
+// became tells whether a message is what a change was to make of it.
+func (m *Message) became(asked *Message) bool {
+	return m.Change > asked.Change && m.State == asked.State && m.Changed.Equal(asked.Changed) && bytes.Equal(m.Body, asked.Body)
+}
+
+// mayChange tells whether there is time left to change a message.
+func (s *Messages) mayChange(m *Message) error {
+	switch {
+	case s.ChangeTime == 0:
+		return Errorf(Forbidden, "messages cannot be changed here")
+	case s.now().Sub(m.At) > s.ChangeTime:
+		return Errorf(Forbidden, "a message can be changed for %v after it was sent", s.ChangeTime)
+	}
+	return nil
+}
+
+// waitAMoment waits for an engine that is away; false says that ctx ends before.
+func waitAMoment(ctx context.Context) bool {
+	moment := time.NewTimer(backOffMin)
+	defer moment.Stop()
+	select {
+	case <-moment.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -220,7 +220,9 @@ func TestAnotherNodeChangesTheSameMessage(t *testing.T) {
 	_, err = h.Edit(t.Context(), h.ann, h.conv, 1, []byte(`"again"`), h.tell)
 	wantCode(t, "Edit against one who never rests", err, chat.Conflict)
 	node.err = errAway
-	_, err = h.Recall(t.Context(), h.ann, h.conv, 1, h.tell)
+	soon, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+	defer cancel()
+	_, err = h.Recall(soon, h.ann, h.conv, 1, h.tell)
 	wantCode(t, "Recall while the engine is away", err, chat.Unavailable)
 	if len(h.told) != 1 {
 		t.Errorf("told %d times, want once", len(h.told))
@@ -229,6 +231,55 @@ func TestAnotherNodeChangesTheSameMessage(t *testing.T) {
 	node.times, node.err = 0, nil
 	_, err = h.Recall(t.Context(), h.ann, h.conv, 1, h.tell)
 	wantCode(t, "Recall", err, "")
+}
+
+// silent is an engine that at times does not say whether it did what was asked, and may have done it.
+type silent struct {
+	chat.Store
+	times int  // how often it is silent yet
+	does  bool // what was asked
+}
+
+func (s *silent) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (chat.Message, error) {
+	if s.times == 0 {
+		return s.Store.ChangeMessage(ctx, m, was)
+	}
+	s.times--
+	if s.does {
+		if _, err := s.Store.ChangeMessage(ctx, m, was); err != nil {
+			return chat.Message{}, err
+		}
+	}
+	return chat.Message{}, errAway
+}
+
+func (s *silent) Since(ctx context.Context, conv chat.ConvID, after uint64, limit int) ([]chat.Message, error) {
+	if s.times > 0 && s.times < 3 {
+		s.times--
+		return nil, errAway
+	}
+	return s.Store.Since(ctx, conv, after, limit)
+}
+
+// A change of which the engine did not say whether it happened happens once, and is told once.
+func TestAChangeInDoubt(t *testing.T) {
+	for _, does := range []bool{true, false} {
+		engine := &silent{}
+		h := openChanges(t, func(s chat.Store) chat.MessageStore { engine.Store = s; return engine })
+		engine.times, engine.does = 3, does
+		m, err := h.Edit(t.Context(), h.ann, h.conv, 1, []byte(`"better"`), h.tell)
+		wantCode(t, "Edit", err, "")
+		if m.Change != 1 || len(h.told) != 1 || h.told[0].Change != 1 || string(h.told[0].Body) != `"better"` {
+			t.Errorf("done in silence %v: change %d, told %+v", does, m.Change, h.told)
+		}
+		h.wantStored(t, 1, chat.Edited, `"better"`)
+		engine.times = 3
+		m, err = h.Recall(t.Context(), h.ann, h.conv, 1, h.tell)
+		wantCode(t, "Recall", err, "")
+		if m.Change != 2 || len(h.told) != 2 || h.told[1].State != chat.Recalled {
+			t.Errorf("done in silence %v: change %d, told %+v", does, m.Change, h.told)
+		}
+	}
 }
 
 func TestWaitingForATurnEnds(t *testing.T) {

@@ -219,23 +219,13 @@ func TestAChangeOvertakesItsMessage(t *testing.T) {
 	}
 }
 
-// The engine stores a recall and cannot say so. Ann tries again, and then Bob hears of it.
-func TestARecallInDoubtIsToldInTheEnd(t *testing.T) {
+// The engine stores a recall and cannot say so. The server looks, so both hear of it as if nothing had been amiss.
+func TestARecallInDoubtIsTold(t *testing.T) {
 	h := openChanges(t)
 	ann, bob := h.register("ann"), h.register("bob")
 	a, b := h.join(ann, "phone"), h.join(bob, "phone")
 	a.say(bob, "oops")
-	a.say(bob, "helo")
 	h.engine.mute.Store(true)
-	recall := object{"conv": convOf(ann, bob), "seq": 1}
-	if _, f := a.try("message:recall", recall); f == nil || f.Code != "unavailable" {
-		t.Errorf("Ann is told %+v", f)
-	}
-	h.engine.mute.Store(false)
-	a.edit(bob, 2, "hello")
-	if v := b.hearVersion("message:changed"); v.Seq != 2 {
-		t.Errorf("Bob heard %+v", v)
-	}
 	if got := a.recall(bob, 1); got != 1 {
 		t.Errorf("the recall is change %d, want the first", got)
 	}
