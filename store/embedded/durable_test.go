@@ -196,6 +196,45 @@ func TestReadersWaitForTheDisk(t *testing.T) {
 	see(4)
 }
 
+// Ann adds Bob twice at once. The second time there is nothing to write, and yet the answer waits for the disk.
+func TestWhatIsThereAlreadyWaitsForTheDisk(t *testing.T) {
+	d := newDisk()
+	s := d.open(t, nil)
+	defer s.Close()
+	syncing, finish := make(chan struct{}, 8), make(chan struct{})
+	slow := func() error {
+		syncing <- struct{}{}
+		<-finish
+		return nil
+	}
+	d.onSync.Store(&slow)
+	answered := make(chan bool, 2)
+	add := func() {
+		added, err := s.AddFriend(t.Context(), ann, bob, time.Now())
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- added
+	}
+	go add()
+	<-syncing
+	go add()
+	select {
+	case <-answered:
+		t.Error("answered before it was on the disk")
+	case <-time.After(100 * time.Millisecond): // as long as it takes to see that nothing comes
+	}
+	close(finish)
+	if first, second := <-answered, <-answered; first == second {
+		t.Errorf("added %v and %v", first, second)
+	}
+	after := d.cut().open(t, nil)
+	defer after.Close()
+	if friends, err := after.Friends(t.Context(), ann); err != nil || len(friends) != 1 {
+		t.Errorf("after the cut Ann has the friends %v, error %v", friends, err)
+	}
+}
+
 // A cursor that was moved stays there, however soon the power goes.
 func TestCursorsReachTheDisk(t *testing.T) {
 	d := newDisk()

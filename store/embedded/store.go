@@ -51,6 +51,7 @@ type Store struct {
 
 	changing sync.Mutex // makes read-then-write of everything but messages one step
 	unsynced atomic.Bool
+	syncing  atomic.Int32 // changes that are written and wait for the disk
 	syncer   *time.Timer
 
 	numbering numbering
@@ -192,9 +193,13 @@ func (s *Store) update(ctx context.Context, fill func(c *change) error) error {
 	c := &change{Batch: s.db.NewBatch()}
 	if err := s.apply(c, fill); err != nil || c.Empty() {
 		c.Close()
+		if err == nil && s.syncing.Load() > 0 {
+			err = s.settle() // what made this change needless may not be on the disk yet
+		}
 		return err
 	}
 	if !c.mayLose {
+		defer s.syncing.Add(-1)
 		// Out of the lock, so that many wait for one sync.
 		if err := c.SyncWait(); err != nil {
 			s.logger.Fatalf("write-ahead log: %v", err) // the fuse keeps errors of the disk from it
@@ -215,13 +220,26 @@ func (s *Store) apply(c *change, fill func(c *change) error) error {
 	}
 	defer s.logger.fatalPanic()
 	if !c.mayLose {
-		return broken(s.db.ApplyNoSyncWait(c.Batch, pebble.Sync))
+		if err := s.db.ApplyNoSyncWait(c.Batch, pebble.Sync); err != nil {
+			return broken(err)
+		}
+		s.syncing.Add(1)
+		return nil
 	}
 	err := s.db.Apply(c.Batch, pebble.NoSync)
 	if !s.unsynced.Swap(true) { // behind the write, so that a sync under way is not taken for one that has it
 		s.syncer.Reset(syncSoon)
 	}
 	return broken(err)
+}
+
+// settle makes durable all that was written.
+func (s *Store) settle() error {
+	defer s.logger.fatalPanic()
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return broken(err)
+	}
+	return s.whole()
 }
 
 // sync makes durable what was written without waiting. Pebble would keep it in memory until the next synced write.
