@@ -221,7 +221,8 @@ func TestWhatIsThereAlreadyWaitsForTheDisk(t *testing.T) {
 	go add()
 	select {
 	case <-answered:
-		t.Error("answered before it was on the disk")
+		close(finish)
+		t.Fatal("answered before it was on the disk")
 	case <-time.After(100 * time.Millisecond): // as long as it takes to see that nothing comes
 	}
 	close(finish)
