@@ -64,10 +64,10 @@ func register(t *testing.T, url, name, phone string) (id, token string) {
 	return answer.UserInfo.UserID, answer.Token
 }
 
-// watch asks to be let into /admin and returns the answer.
-func watch(t *testing.T, url, token string) (*sio.Conn, string) {
+// dial opens a connection that has joined no namespace.
+func dial(t *testing.T, url string) *sio.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
+	ctx, cancel := context.WithTimeout(t.Context(), answerWait)
 	defer cancel()
 	conn, err := sio.Open(ctx, url)
 	if err != nil {
@@ -75,6 +75,13 @@ func watch(t *testing.T, url, token string) (*sio.Conn, string) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetReadDeadline(time.Now().Add(answerWait))
+	return conn
+}
+
+// watch asks to be let into /admin and returns the answer.
+func watch(t *testing.T, url, token string) (*sio.Conn, string) {
+	t.Helper()
+	conn := dial(t, url)
 	conn.Write(fmt.Appendf(nil, `40/admin,{"token":%q}`, token))
 	return conn, hear(t, conn)
 }

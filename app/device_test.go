@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parley-chat/parley/bench/sio"
 )
@@ -35,14 +34,7 @@ func listFriends(t *testing.T, url, token string) (status int, body string) {
 // enter connects, logs in as a device and returns when that is answered.
 func enter(t *testing.T, url, token, device string) *sio.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), answerWait)
-	defer cancel()
-	conn, err := sio.Open(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetReadDeadline(time.Now().Add(answerWait))
+	conn := dial(t, url)
 	if _, err := conn.Connect(map[string]string{"token": token, "device": device}); err != nil {
 		t.Fatal(err)
 	}

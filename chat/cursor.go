@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -13,6 +14,11 @@ type Cursor struct {
 	Device DeviceID
 	Conv   ConvID
 	Seq    uint64
+}
+
+// Compare orders the cursors of a user by device, then conversation: the order of an export, the same for every engine.
+func (c Cursor) Compare(other Cursor) int {
+	return cmp.Or(cmp.Compare(c.Device, other.Device), cmp.Compare(c.Conv, other.Conv))
 }
 
 // CursorStore keeps delivered cursors, and marks in the same form.

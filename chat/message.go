@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -283,19 +284,16 @@ func gather(limit int, read func(last *Message, n int) ([]Message, error)) (page
 	}
 }
 
-// pageLimit is how many messages an asker gets at once.
-func pageLimit(limit int) (int, error) {
-	switch {
-	case limit < 0 || limit > MaxPage:
+// pageLimit is how many an asker gets at once; fallback when she names no limit.
+func pageLimit(limit, fallback int) (int, error) {
+	if limit < 0 || limit > MaxPage {
 		return 0, Errorf(Invalid, "limit: 1 to %d", MaxPage)
-	case limit == 0:
-		limit = pageSize
 	}
-	return limit, nil
+	return cmp.Or(limit, fallback), nil
 }
 
 func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
-	limit, err := pageLimit(limit)
+	limit, err := pageLimit(limit, pageSize)
 	if err != nil {
 		return 0, err
 	}

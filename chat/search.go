@@ -54,7 +54,7 @@ func NewSearches(messages *Messages, sketches SketchStore, words Words, now func
 //
 // Errors: Invalid, Forbidden when the asker has no part in the conversation, TooMany when too many search already.
 func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, error) {
-	limit, err := pageLimit(r.Limit)
+	limit, err := pageLimit(r.Limit, pageSize)
 	if err == nil && r.Conv != "" {
 		err = mayEnter(user, r.Conv)
 	}

@@ -72,12 +72,11 @@ func NewSyncs(store MessageStore, cursors *Cursors) *Syncs {
 //
 // Errors: Invalid, TooMany when too many sync already, Unavailable.
 func (s *Syncs) Answer(ctx context.Context, user UserID, r Sync) (Synced, error) {
-	switch {
-	case r.Limit < 0 || r.Limit > MaxPage:
-		return Synced{}, Errorf(Invalid, "limit: 1 to %d", MaxPage)
-	case r.Limit == 0:
-		r.Limit = syncPage
+	limit, err := pageLimit(r.Limit, syncPage)
+	if err != nil {
+		return Synced{}, err
 	}
+	r.Limit = limit
 	if len(r.Cursors) > maxNamed || len(r.Changes) > maxNamed {
 		return Synced{}, Errorf(Invalid, "cursors, changes: at most %d conversations each", maxNamed)
 	}

@@ -75,13 +75,7 @@ func TestReadersOfChangesWaitForTheDisk(t *testing.T) {
 		order    []uint64
 	}{{3, 0, []uint64{1, 2, 3}}, {1, first, []uint64{2, 3, 1}}, {1, last + 2, []uint64{2, 3, 1}}} {
 		body := fmt.Sprintf(`"again, not %d"`, step.was)
-		syncing, finish := make(chan struct{}), make(chan struct{})
-		slow := func() error {
-			syncing <- struct{}{}
-			<-finish
-			return nil
-		}
-		d.onSync.Store(&slow)
+		syncing, finish := d.hold()
 		answered := make(chan error)
 		go func() {
 			changed, err := s.ChangeMessage(t.Context(), edited(step.seq, body), step.was)
@@ -90,8 +84,7 @@ func TestReadersOfChangesWaitForTheDisk(t *testing.T) {
 		}()
 		<-syncing // by then the change is in Pebble's memory
 		see(before, order, last)
-		d.onSync.Store(nil)
-		close(finish)
+		finish()
 		if err := <-answered; err != nil {
 			t.Fatal(err)
 		}

@@ -50,6 +50,24 @@ func (d *disk) open(t *testing.T, log *slog.Logger) *Store {
 	return s
 }
 
+// hold makes syncs of the log wait. syncing hears of the first, and finish lets all of them go.
+func (d *disk) hold() (syncing <-chan struct{}, finish func()) {
+	begun, end := make(chan struct{}, 1), make(chan struct{})
+	wait := func() error {
+		select {
+		case begun <- struct{}{}:
+		default:
+		}
+		<-end
+		return nil
+	}
+	d.onSync.Store(&wait)
+	return begun, func() {
+		d.onSync.Store(nil)
+		close(end)
+	}
+}
+
 // cut returns what the disk holds after the power was cut at this moment: what was synced.
 func (d *disk) cut() *disk { return &disk{MemFS: d.CrashClone(vfs.CrashCloneCfg{})} }
 
@@ -154,13 +172,7 @@ func TestReadersWaitForTheDisk(t *testing.T) {
 	if _, err := s.Append(t.Context(), []chat.Message{hello("1"), hello("2")}); err != nil {
 		t.Fatal(err)
 	}
-	syncing, finish := make(chan struct{}), make(chan struct{})
-	slow := func() error {
-		syncing <- struct{}{}
-		<-finish
-		return nil
-	}
-	d.onSync.Store(&slow)
+	syncing, finish := d.hold()
 	answered := make(chan error)
 	go func() {
 		_, err := s.Append(t.Context(), []chat.Message{hello("3"), hello("4")})
@@ -188,8 +200,7 @@ func TestReadersWaitForTheDisk(t *testing.T) {
 		}
 	}
 	see(2)
-	d.onSync.Store(nil)
-	close(finish)
+	finish()
 	if err := <-answered; err != nil {
 		t.Fatal(err)
 	}
@@ -201,13 +212,7 @@ func TestWhatIsThereAlreadyWaitsForTheDisk(t *testing.T) {
 	d := newDisk()
 	s := d.open(t, nil)
 	defer s.Close()
-	syncing, finish := make(chan struct{}, 8), make(chan struct{})
-	slow := func() error {
-		syncing <- struct{}{}
-		<-finish
-		return nil
-	}
-	d.onSync.Store(&slow)
+	syncing, finish := d.hold()
 	answered := make(chan bool, 2)
 	add := func() {
 		added, err := s.AddFriend(t.Context(), ann, bob, time.Now())
@@ -221,11 +226,11 @@ func TestWhatIsThereAlreadyWaitsForTheDisk(t *testing.T) {
 	go add()
 	select {
 	case <-answered:
-		close(finish)
+		finish()
 		t.Fatal("answered before it was on the disk")
 	case <-time.After(100 * time.Millisecond): // as long as it takes to see that nothing comes
 	}
-	close(finish)
+	finish()
 	if first, second := <-answered, <-answered; first == second {
 		t.Errorf("added %v and %v", first, second)
 	}

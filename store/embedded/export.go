@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -184,12 +183,7 @@ func (e *exporter) seen() error {
 func (e *exporter) cursors() error {
 	var of []chat.Cursor // one user's
 	next := func() error {
-		slices.SortFunc(of, func(a, b chat.Cursor) int {
-			if byDevice := strings.Compare(string(a.Device), string(b.Device)); byDevice != 0 {
-				return byDevice
-			}
-			return strings.Compare(string(a.Conv), string(b.Conv))
-		})
+		slices.SortFunc(of, chat.Cursor.Compare)
 		for part := range slices.Chunk(of, exportAtOnce) {
 			e.batch.Cursors = part
 			if err := e.flush(0); err != nil {

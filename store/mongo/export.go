@@ -156,14 +156,9 @@ func (s *Store) exportDevices(ctx context.Context, emit func(*chat.Batch) error)
 
 func (s *Store) exportCursors(ctx context.Context, emit func(*chat.Batch) error) error {
 	users := byUser[chat.Cursor]{
-		user: func(c chat.Cursor) chat.UserID { return c.User },
-		compare: func(a, b chat.Cursor) int {
-			if byDevice := strings.Compare(string(a.Device), string(b.Device)); byDevice != 0 {
-				return byDevice
-			}
-			return strings.Compare(string(a.Conv), string(b.Conv))
-		},
-		emit: func(part []chat.Cursor) error { return emit(&chat.Batch{Cursors: part}) },
+		user:    func(c chat.Cursor) chat.UserID { return c.User },
+		compare: chat.Cursor.Compare,
+		emit:    func(part []chat.Cursor) error { return emit(&chat.Batch{Cursors: part}) },
 	}
 	err := scan(ctx, s.cursors, func(docs []cursorDoc) any { return docs[len(docs)-1].ID }, func(docs []cursorDoc) error {
 		for _, d := range docs {
