@@ -82,7 +82,10 @@ type sample struct {
 
 func (s *sources) sample() sample {
 	transport, events := s.server.door.Stats()
-	return sample{s.now(), transport, events + s.server.extension.Events(), s.server.messages.Stats()}
+	if s.server.extension != nil {
+		events += s.server.extension.Events()
+	}
+	return sample{s.now(), transport, events, s.server.messages.Stats()}
 }
 
 // watch begins a row of figures.

@@ -39,6 +39,7 @@ type Config struct {
 	ChangeTime     time.Duration // in which a message may be edited or recalled; 0 for never
 	BcryptCost     int
 	LogLevel       slog.Level
+	Debug          netip.AddrPort // of profiles and figures; the zero value for none
 
 	MaxUpload   int           // bytes of one file
 	UploadQuota int           // bytes of one user's files
@@ -211,6 +212,10 @@ func settings() []setting {
 				return err
 			}
 			return c.LogLevel.UnmarshalText([]byte(v))
+		}},
+		{"DEBUG_ADDR", "", "IP:PORT of profiles and figures, as 127.0.0.1:6060; nobody is asked for a password there; empty for none", func(c *Config, v string) (err error) {
+			c.Debug, err = debugAddress(v)
+			return err
 		}},
 	}
 }

@@ -35,6 +35,7 @@ type Server struct {
 	handler   http.Handler
 
 	control    *control
+	debug      *debugDoor
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends what runs in the background
 
@@ -169,6 +170,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 			log.Warn("no control socket: parley export and its like wait until this server is stopped", "error", err)
 		}
 	}
+	if s.debug, err = startDebug(cfg.Debug, &sources{server: s, started: now(), now: now}, log); err != nil {
+		return nil, errors.Join(err, s.closeWithin(ctx, nil))
+	}
 	return s, nil
 }
 
@@ -201,6 +205,7 @@ func (s *Server) close(ctx context.Context, web *http.Server) error {
 		}
 		s.stop()
 		s.background.Wait()
+		s.debug.close() // late: what a shutdown waits for is worth a look
 		s.closeErr = errors.Join(err, s.store.Close())
 	})
 	return s.closeErr
