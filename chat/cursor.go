@@ -228,7 +228,11 @@ func (c *Cursors) keepUntold(members []Member, former []Marks) {
 }
 
 func (c *Cursors) write(ctx context.Context, moves cursorMoves) error {
-	batch := make([]Cursor, 0, cursorsAtOnce)
+	n := 0
+	for _, convs := range moves {
+		n += len(convs)
+	}
+	batch := make([]Cursor, 0, min(n, cursorsAtOnce)) // a new device begins with few, or with none
 	for key, convs := range moves {
 		for conv, seq := range convs {
 			batch = append(batch, Cursor{User: key.user, Device: key.device, Conv: conv, Seq: seq})
