@@ -70,8 +70,9 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 		(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
 	done
 
-bench: ## measure the server beside Node's socket.io; BENCH="-runs 3" and others, see go run ./bench -help
-	$(GO) run ./bench $(BENCH)
+bench: ## measure everything beside Node's socket.io, for hours; BENCH="-runs 3" and others, see go run ./bench -help
+	$(GO) run ./bench -scenario all -runs 5 -out bench/results $(BENCH)
+	$(GO) run ./bench report
 
 # FerretDB, which stands in for MongoDB, gets little of it: it looks through a whole collection for each question.
 chaos: ## break network, server and engine under load, with an oracle; CHAOS="-seed 7" and others, see go run ./chaos -help

@@ -7,7 +7,24 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/parley-chat/parley/bench/figure"
 )
+
+// everyPeer plays what needs no more than login and chat.
+func everyPeer() []string { return []string{"parley", "node", "raw"} }
+
+func chatScenario() scenario {
+	return scenario{
+		name: "chat", summary: "pairs of sockets write to each other and wait for acks", sockets: 200,
+		peers: everyPeer(),
+		columns: append([]figure.Column{
+			{Name: "delivered/s", Format: "%.0f", Against: true}, {Name: "CPU us/msg", Format: "%.1f", Against: true},
+			{Name: "p50 ms", Format: "%.2f"}, {Name: "p99 ms", Format: "%.2f"},
+		}, faults("refused", "lost", "duplicates", "out of order")...),
+		run: converse,
+	}
+}
 
 // drainWait is how long a run waits, after the last sign of life, for what is still under way.
 const drainWait = 5 * time.Second
@@ -20,11 +37,8 @@ type counts struct {
 }
 
 // converse has pairs of sockets write to each other, and measures what arrives in the time between warm-up and end.
-func converse(ctx context.Context, p *peer, o options) (result, error) {
+func converse(ctx context.Context, p *peer, o options) (figure.Run, error) {
 	n := o.sockets
-	if n == 0 {
-		n = 200
-	}
 	if err := p.start(); err != nil {
 		return nil, err
 	}
@@ -124,13 +138,13 @@ func count(p *peer, talkers []*talker) (c counts, err error) {
 	return c, err
 }
 
-func summary(talkers []*talker, before, after counts) (result, error) {
+func summary(talkers []*talker, before, after counts) (figure.Run, error) {
 	delivered := float64(after.received - before.received)
 	if delivered == 0 {
 		return nil, fmt.Errorf("nothing was delivered")
 	}
 	seconds := after.at.Sub(before.at).Seconds()
-	r := result{
+	r := figure.Run{
 		"delivered/s": delivered / seconds,
 		"acked/s":     float64(after.acked-before.acked) / seconds,
 		"CPU us/msg":  float64((after.cpu - before.cpu).Microseconds()) / delivered,
@@ -148,12 +162,4 @@ func summary(talkers []*talker, before, after counts) (result, error) {
 	r["p50 ms"] = quantile(latencies, 0.50).Seconds() * 1e3
 	r["p99 ms"] = quantile(latencies, 0.99).Seconds() * 1e3
 	return r, nil
-}
-
-// quantile returns the smallest of sorted that is not below the share q of them; 0 of none.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }

@@ -5,8 +5,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-chat/parley/bench/figure"
 	"github.com/parley-chat/parley/bench/sio"
 )
+
+func idleScenario() scenario {
+	return scenario{
+		name: "idle", summary: "WebSockets log in and stay silent", sockets: 5000,
+		peers: everyPeer(),
+		columns: append([]figure.Column{
+			{Name: "KB/socket", Format: "%.1f", Against: true}, {Name: "connects/s", Format: "%.0f", Against: true},
+			{Name: "RSS MB", Format: "%.0f"},
+		}, faults("closed")...),
+		run: idle,
+	}
+}
 
 // Memory is at rest when it moved by less than restShare over restTime; a run waits restWait for that at the most.
 const (
@@ -16,11 +29,8 @@ const (
 )
 
 // idle connects sockets that log in and then stay silent but for heartbeats, and measures what each costs in memory.
-func idle(ctx context.Context, p *peer, o options) (result, error) {
+func idle(ctx context.Context, p *peer, o options) (figure.Run, error) {
 	n := o.sockets
-	if n == 0 {
-		n = 5000
-	}
 	first := max(n/50, 1) // touch the server's code and tables, and count for nothing
 	if err := p.start(); err != nil {
 		return nil, err
@@ -52,7 +62,7 @@ func idle(ctx context.Context, p *peer, o options) (result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return result{
+	return figure.Run{
 		"KB/socket":  float64(after-before) / float64(n) / 1024,
 		"connects/s": float64(n) / took.Seconds(),
 		"RSS MB":     float64(after) / (1 << 20),

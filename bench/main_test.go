@@ -5,37 +5,60 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/parley-chat/parley/bench/figure"
 )
 
 // The generator and the bare relay run for real, briefly: every message arrives once and in order.
 func TestRunMeasuresTheBareRelay(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "figures.md")
+	out := t.TempDir()
 	var stdout, stderr strings.Builder
 	args := []string{"-peers=raw", "-scenario=chat", "-sockets=10", "-warmup=0s", "-duration=1s", "-out=" + out}
 	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
 		t.Fatal(err, stderr.String())
 	}
-	written, err := os.ReadFile(out)
-	if err != nil || string(written) != stdout.String() {
-		t.Errorf("the file holds %q (%v), standard output %q", written, err, stdout.String())
+	all, err := figure.Load(out)
+	if err != nil || all["chat"] == nil || len(all["chat"].Peers["raw"]) != 1 {
+		t.Fatalf("saved %v, %v", all, err)
 	}
-	var row string
-	for line := range strings.Lines(stdout.String()) {
-		if strings.HasPrefix(line, "| bare relay") {
-			row = line
+	for name, v := range all["chat"].Peers["raw"][0] {
+		switch name {
+		case "refused", "lost", "duplicates", "out of order":
+			if v != 0 {
+				t.Errorf("%s: %v", name, v)
+			}
+		default:
+			if v <= 0 {
+				t.Errorf("%s was not measured: %v", name, v)
+			}
 		}
 	}
-	if !strings.HasSuffix(row, " | 0 | 0 | 0 | 0 |\n") {
-		t.Errorf("row %q: want nothing refused, lost, duplicated or out of order", row)
+	if !strings.Contains(stdout.String(), "| bare relay, in memory |") {
+		t.Errorf("no row of it in\n%s", stdout.String())
 	}
-	if strings.Contains(row, " 0 | 0 | 0.0 |") {
-		t.Errorf("row %q: nothing was measured", row)
+}
+
+// A peer that does not start fails its runs, for all to see; the other's figures are there.
+func TestAFailedRunIsShown(t *testing.T) {
+	out := t.TempDir()
+	var stdout, stderr strings.Builder
+	args := []string{"-peers=raw", "-binary=broken=" + filepath.Join(out, "nothing"), "-scenario=chat", "-sockets=2", "-warmup=0s", "-duration=1s", "-out=" + out}
+	err := run(t.Context(), args, &stdout, &stderr)
+	if err == nil || !strings.Contains(err.Error(), "1 runs failed") {
+		t.Errorf("ended with %v", err)
+	}
+	if !strings.Contains(stdout.String(), "Parley, binary broken: 1 of 1 runs failed, first: ") {
+		t.Errorf("no failure in\n%s", stdout.String())
+	}
+	if all, err := figure.Load(out); err != nil || len(all["chat"].Peers["raw"]) != 1 || len(all["chat"].Failures["broken"]) != 1 {
+		t.Errorf("saved %v, %v", all, err)
 	}
 }
 
 func TestParseRefusesWhatItCannotMeasure(t *testing.T) {
 	for _, args := range []string{
-		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-what",
+		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-warmup=-1s",
+		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-what", "more",
 	} {
 		if _, err := parse([]string{args}, &strings.Builder{}); err == nil {
 			t.Errorf("%s: accepted", args)

@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/parley-chat/parley/bench/proc"
@@ -19,9 +16,10 @@ const startWait = 30 * time.Second
 
 // peer is one server under test.
 type peer struct {
-	name string // parley, node or raw
-	dir  string // for binaries and data; gone after the program's end
-	data string // Parley's DATA_DIR, kept over restarts
+	kind
+	dir  string   // for binaries and data; gone after the program's end
+	data string   // Parley's DATA_DIR, kept over restarts
+	env  []string // further settings of Parley's, as NAME=value
 
 	process *proc.Process
 }
@@ -31,7 +29,7 @@ type user struct{ id, token string }
 
 // start builds what is not built yet and starts the server, on the data it had before.
 func (p *peer) start() error {
-	cmd, err := p.command()
+	cmd, err := p.command(p)
 	if err != nil {
 		return err
 	}
@@ -46,44 +44,11 @@ func (p *peer) stop() {
 	}
 }
 
-func (p *peer) command() (*exec.Cmd, error) {
-	if p.name == "node" {
-		root, err := proc.Root()
-		if err != nil {
-			return nil, err
-		}
-		dir := filepath.Join(root, "bench", "peers", "node")
-		if err := proc.InstallNode(dir); err != nil {
-			return nil, err
-		}
-		return exec.Command("node", filepath.Join(dir, "server.js")), nil
-	}
-	pkg := proc.Module
-	if p.name == "raw" {
-		pkg += "/bench/peers/raw"
-	}
-	binary := filepath.Join(p.dir, p.name)
-	if err := proc.Build(binary, pkg); err != nil { // every time: the build cache makes that cheap
-		return nil, err
-	}
-	cmd := exec.Command(binary)
-	if p.name == "parley" && p.data == "" {
-		var err error
-		if p.data, err = os.MkdirTemp(p.dir, "data"); err != nil {
-			return nil, err
-		}
-	}
-	cmd.Dir = p.dir
-	// Nothing else: a setting of the machine's, such as a database, would make figures that compare with no others.
-	cmd.Env = []string{"HOST=127.0.0.1", "PORT=0", "DATA_DIR=" + p.data, "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=warn"}
-	return cmd, nil
-}
-
 // users makes n users that can log in.
 func (p *peer) users(ctx context.Context, n int) ([]user, error) {
 	users := make([]user, n)
 	return users, inParallel(n, func(i int) error {
-		if p.name != "parley" {
+		if !p.accounts {
 			users[i] = user{id: fmt.Sprintf("%024x", i)}
 			return nil
 		}

@@ -242,3 +242,11 @@ func comeBack(ctx context.Context, p *peer, u user, missed int) (time.Duration, 
 	}
 	return time.Since(start), nil
 }
+
+// quantile returns the smallest of sorted that is not below the share q of them; 0 of none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}

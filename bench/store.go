@@ -82,7 +82,7 @@ const awayPeople = 5
 
 // readAt fills a fresh server with so many messages and measures reading them.
 func readAt(ctx context.Context, dir string, n int, o storeOptions, stderr io.Writer) (f figures, err error) {
-	p := &peer{name: "parley", dir: dir}
+	p := &peer{kind: parley(), dir: dir}
 	defer func() {
 		if err != nil && p.process != nil {
 			err = fmt.Errorf("%w\n%s", err, p.process.Stderr())

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// options are what the command line says. Those of a run have its scenario's defaults filled in.
+type options struct {
+	scenarios []scenario
+	peers     []string // empty for all that can play a scenario
+	binaries  []kind   // further ones, which play whatever Parley plays
+	duration  time.Duration
+	warmup    time.Duration
+	sockets   int
+	window    int
+	body      int
+	runs      int
+	out       string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	peers := flags.String("peers", "", "servers to measure; empty for all that can play a scenario")
+	wanted := flags.String("scenario", "chat,idle", "what to measure: all, or some of "+strings.Join(names, ","))
+	flags.Func("binary", "name=path: a Parley built elsewhere as one more peer, for comparing two builds", func(text string) error {
+		name, path, ok := strings.Cut(text, "=")
+		if !ok || name == "" || path == "" {
+			return fmt.Errorf("want name=path")
+		}
+		o.binaries = append(o.binaries, prebuilt(name, path))
+		return nil
+	})
+	flags.DurationVar(&o.duration, "duration", 10*time.Second, "time measured")
+	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before that")
+	flags.IntVar(&o.sockets, "sockets", 0, "sockets, an even number; 0 for the scenario's own")
+	flags.IntVar(&o.window, "window", 8, "messages without an ack that a socket may have under way")
+	flags.IntVar(&o.body, "body", 100, "bytes in a message")
+	flags.IntVar(&o.runs, "runs", 1, "runs, the servers taking turns")
+	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the tables on standard output")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration < time.Second || o.warmup < 0 {
+		return o, fmt.Errorf("sockets: an even number; window and runs: at least 1; body: at least %d; duration: at least 1s", minBody)
+	}
+	if err := o.choosePeers(*peers); err != nil {
+		return o, err
+	}
+	return o, o.chooseScenarios(*wanted)
+}
+
+func (o *options) choosePeers(list string) error {
+	taken := make(map[string]bool)
+	for _, k := range kinds() {
+		taken[k.name] = true
+	}
+	if list != "" {
+		o.peers = strings.Split(list, ",")
+	}
+	for _, name := range o.peers {
+		if !taken[name] {
+			return fmt.Errorf("unknown peer %q", name)
+		}
+	}
+	for _, binary := range o.binaries {
+		if taken[binary.name] {
+			return fmt.Errorf("two peers called %q", binary.name)
+		}
+		taken[binary.name] = true
+	}
+	return nil
+}
+
+func (o *options) chooseScenarios(list string) error {
+	if list == "all" {
+		o.scenarios = scenarios()
+		return nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return fmt.Errorf("unknown scenario %q", name)
+		}
+		o.scenarios = append(o.scenarios, scenarios()[i])
+	}
+	return nil
+}
+
+// of are the options for one scenario.
+func (o options) of(s scenario) options {
+	if o.sockets == 0 {
+		o.sockets = s.sockets
+	}
+	return o
+}
+
+// cast are the peers that play a scenario, in its order.
+func (o options) cast(s scenario) []kind {
+	var cast []kind
+	for _, name := range s.peers {
+		i := slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
+		if i >= 0 && (len(o.peers) == 0 || slices.Contains(o.peers, name)) {
+			cast = append(cast, kinds()[i])
+		}
+		if name == "parley" {
+			cast = append(cast, o.binaries...)
+		}
+	}
+	return cast
+}
+
+// command makes the figures of a scenario again.
+func (o options) command(s scenario) string {
+	command := fmt.Sprintf("go run ./bench -scenario %s -runs %d -duration %v -warmup %v -sockets %d -window %d -body %d",
+		s.name, o.runs, o.duration, o.warmup, o.sockets, o.window, o.body)
+	if len(o.peers) > 0 {
+		command += " -peers " + strings.Join(o.peers, ",")
+	}
+	return command
+}
