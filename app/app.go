@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"github.com/parley-chat/parley/chat"
 )
 
@@ -41,6 +43,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	keepMemory(ctx, getenv, memlimit.FromCgroup, log)
 	return serve(ctx, cfg, log, stdout)
 }
 
