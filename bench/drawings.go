@@ -11,7 +11,14 @@ import (
 
 // draw makes every plot for which there are figures, by file name without .svg.
 func draw(all map[string]*figure.Series) (map[string][]byte, error) {
-	drawings := make(map[string][]byte)
+	var samples []figure.Run
+	if long := all["long"]; long != nil {
+		samples = long.Peers[allSamples]
+	}
+	drawings, err := longDrawings(samples)
+	if err != nil {
+		return nil, err
+	}
 	for _, g := range []struct{ family, column, xLabel string }{
 		{"room", "CPU us/delivery", "members of the room"},
 		{"idle", "KB/socket", "WebSockets"},

@@ -6,7 +6,8 @@
 //	go run ./bench -scenario all -runs 5 -out bench/results
 //
 // With the word report it renders docs/benchmarks.md and its plots from bench/results. With the word store it measures
-// what reading costs when much is stored: history, search, sync, a backlog.
+// what reading costs when much is stored: history, search, sync, a backlog. With the word long it puts mixed load with
+// comings and goings on the server for 20 minutes and looks whether anything grows.
 //
 // Generator and server share the machine, so ratios between the servers hold and absolute figures do not. CPU time is
 // the server process's alone.
@@ -35,6 +36,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		switch args[0] {
 		case "report":
 			return runReport(args[1:], stderr)
+		case "long":
+			return runLong(ctx, args[1:], stdout, stderr)
 		case "store":
 			return runStore(ctx, args[1:], stdout, stderr)
 		}

@@ -85,6 +85,13 @@ func render(results string) (map[string][]byte, error) {
 			}
 			return "Not measured yet."
 		},
+		// verdict says what grew in the long run.
+		"verdict": func() string {
+			if all["long"] == nil {
+				return verdict(nil)
+			}
+			return strings.TrimSpace(verdict(all["long"].Peers[allSamples]))
+		},
 		// plot shows a drawing, if there are figures for it.
 		"plot": func(name, what string) string {
 			if drawings[name] == nil {
