@@ -3,7 +3,6 @@ package engineio
 import (
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"syscall"
 	"time"
@@ -41,31 +40,6 @@ type webSocket struct {
 
 // readSize is the size of a pooled buffer: a dozen chat messages. A longer message gets a buffer of its own.
 const readSize = 4096
-
-// acceptWebSocket answers the opening handshake. On an error the answer is written already.
-func acceptWebSocket(w http.ResponseWriter, r *http.Request, s *Server) (*webSocket, error) {
-	upgrader, deflate := ws.HTTPUpgrader{Timeout: bodyWait}, false
-	if s.cfg.Compress {
-		upgrader.Negotiate = acceptDeflate(&deflate)
-	}
-	conn, rw, _, err := upgrader.Upgrade(r, w)
-	if err != nil {
-		if conn != nil {
-			conn.Close()
-		}
-		return nil, err
-	}
-	sock := &webSocket{conn: conn, buffers: &s.buffers, max: s.cfg.MaxPayload}
-	if deflate {
-		sock.codecs = &s.codecs
-	}
-	sock.prepareRaw()
-	if n := rw.Reader.Buffered(); n > 0 { // frames that came on the heels of the request
-		early, _ := rw.Reader.Peek(n)
-		sock.buf, sock.to = append([]byte(nil), early...), n
-	}
-	return sock, nil
-}
 
 // bufferPool lends read buffers.
 type bufferPool struct{ pool sync.Pool }
