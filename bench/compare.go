@@ -54,6 +54,7 @@ func takeTurns(ctx context.Context, s scenario, o options, dir string, stderr io
 		series.Order = append(series.Order, k.name)
 		series.Titles[k.name] = k.title
 	}
+	o.sofar = series
 	for i := range o.runs {
 		for _, k := range cast {
 			if series.Skipped[k.name] != "" {

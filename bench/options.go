@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/parley-chat/parley/bench/figure"
 )
 
 // options are what the command line says. Those of a run have its scenario's defaults filled in.
@@ -20,7 +22,9 @@ type options struct {
 	window    int
 	body      int
 	runs      int
+	rate      float64
 	out       string
+	sofar     *figure.Series // of a run: what the same scenario has come to before it
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -45,6 +49,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before that")
 	flags.IntVar(&o.sockets, "sockets", 0, "sockets, an even number; 0 for the scenario's own")
 	flags.IntVar(&o.window, "window", 8, "messages without an ack that a socket may have under way")
+	flags.Float64Var(&o.rate, "rate", 0, "messages a second of all sockets together, each sent when due; 0 for as fast as answers come")
 	flags.IntVar(&o.body, "body", 100, "bytes in a message")
 	flags.IntVar(&o.runs, "runs", 1, "runs, the servers taking turns")
 	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the tables on standard output")
@@ -54,8 +59,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration < time.Second || o.warmup < 0 {
-		return o, fmt.Errorf("sockets: an even number; window and runs: at least 1; body: at least %d; duration: at least 1s", minBody)
+	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration < time.Second || o.warmup < 0 || !(o.rate >= 0) {
+		return o, fmt.Errorf("sockets: an even number; window and runs: at least 1; body: at least %d; duration: at least 1s; warmup and rate: not negative", minBody)
 	}
 	if err := o.choosePeers(*peers); err != nil {
 		return o, err
@@ -127,6 +132,9 @@ func (o options) cast(s scenario) []kind {
 func (o options) command(s scenario) string {
 	command := fmt.Sprintf("go run ./bench -scenario %s -runs %d -duration %v -warmup %v -sockets %d -window %d -body %d",
 		s.name, o.runs, o.duration, o.warmup, o.sockets, o.window, o.body)
+	if o.rate > 0 {
+		command += fmt.Sprintf(" -rate %g", o.rate)
+	}
 	if len(o.peers) > 0 {
 		command += " -peers " + strings.Join(o.peers, ",")
 	}

@@ -19,7 +19,7 @@ type scenario struct {
 
 // scenarios are all of them, in the order in which "all" measures them. Each stands in a file of its own.
 func scenarios() []scenario {
-	return []scenario{chatScenario(), idleScenario()}
+	return append(talks(), latency(), idleScenario())
 }
 
 // faults are the columns of what must not happen.

@@ -2,75 +2,79 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"os"
-	"strconv"
+	"math"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/parley-chat/parley/bench/sio"
 )
 
-// minBody is the room for a message's number and time, 16 hex digits each.
-const minBody = 32
+// wire is a connection that talks Socket.IO packets. One goroutine reads; writes come from several, under a lock of
+// theirs. *sio.Conn is one, polling is another.
+type wire interface {
+	// Read returns the next Socket.IO packet, good until the next Read, and answers heartbeats.
+	Read() ([]byte, error)
+	// Buffered tells whether the next Read will not wait for the server.
+	Buffered() bool
+	// Write buffers an Engine.IO packet that the caller may reuse at once. Flush sends what was written.
+	Write(packet []byte)
+	Flush() error
+	Close() error
+}
 
-// stage of a run, the same for all talkers.
-type stage = atomic.Int32
+// stretch is what all talkers of a run share.
+type stretch struct {
+	start     time.Time
+	latencies latencies
+	// Latency counts of what was to be sent from the one to before the other, in nanoseconds since start, whenever it
+	// arrives.
+	from, until atomic.Int64
+	again       atomic.Bool // closed loop: an answer makes its talker say the next
+	ended       atomic.Bool // connections are closed on purpose
+}
 
-const (
-	warming   = iota
-	measuring // latencies count
-	draining  // nothing more is sent
-)
+func newStretch() *stretch {
+	s := &stretch{start: time.Now()}
+	s.from.Store(math.MaxInt64)
+	return s
+}
 
-// talker is one socket: it keeps window messages to its partner under way and looks at what comes from there. All its
-// work happens in one goroutine; others read the counters only.
+func (s *stretch) now() int64 { return int64(time.Since(s.start)) }
+
+// talker is one socket that writes to its partner and looks at what comes from there. One goroutine reads; in the open
+// loop another writes, and without acks it is the partner's that does.
 type talker struct {
-	conn  *sio.Conn
-	stage *stage
-	start time.Time // shared by all: messages carry the time since
-	chat  []byte    // `["chat",{…,"message":"`
-	body  int
+	wire    wire
+	partner *talker
+	stretch *stretch
+	speech  speech
+
+	mu      sync.Mutex // held by whoever writes
+	number  uint64     // of the last message sent
+	scratch []byte
 
 	sent, acked, refused, received atomic.Int64
 
-	number    uint64 // of the last message sent
-	scratch   []byte
-	order     order
-	latencies []time.Duration
+	order  order // the reader's own
+	roused bool  // the partner has something to flush
 }
 
-func newTalker(conn *sio.Conn, me, partner user, body int, stage *stage, start time.Time) *talker {
-	return &talker{
-		conn: conn, stage: stage, start: start, body: body,
-		chat: fmt.Appendf(nil, `["chat",{"form_id":"%s","toUserid":"%s","message":"`, me.id, partner.id),
-	}
-}
-
-// talk runs until the connection ends or its read deadline passes; that deadline is how a run ends, and no error.
-func (t *talker) talk(window int) error {
-	for range window {
-		t.say()
-	}
+// talk reads until the connection ends. That is no error when the run ended it.
+func (t *talker) talk() error {
 	for {
-		if !t.conn.Buffered() {
-			if err := t.conn.Flush(); err != nil {
-				return err
+		if !t.wire.Buffered() {
+			if err := t.flush(); err != nil {
+				return t.unlessEnded(err)
 			}
 		}
-		packet, err := t.conn.Read()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		}
+		packet, err := t.wire.Read()
 		if err != nil {
-			return err
+			return t.unlessEnded(err)
 		}
 		switch packet[0] {
 		case '2':
-			err = t.hear(packet)
+			err = t.event(packet)
 		case '3':
-			t.ack(packet)
+			t.answered(bytes.Contains(packet, []byte(`"ok":true`)))
 		}
 		if err != nil {
 			return err
@@ -78,85 +82,73 @@ func (t *talker) talk(window int) error {
 	}
 }
 
-// say buffers one message; its number is its ack id as well.
-func (t *talker) say() {
-	t.number++
-	b := append(t.scratch[:0], "42"...)
-	b = strconv.AppendUint(b, t.number, 10)
-	b = append(b, t.chat...)
-	body := len(b)
-	b = fmt.Appendf(b, "%016x%016x", t.number, time.Since(t.start).Nanoseconds())
-	for len(b)-body < t.body {
-		b = append(b, '.')
-	}
-	b = append(b, `"}]`...)
-	t.conn.Write(b)
-	t.scratch = b
-	t.sent.Add(1)
-}
-
-func (t *talker) ack(packet []byte) {
-	if bytes.Contains(packet, []byte(`"ok":true`)) {
-		t.acked.Add(1)
-	} else {
-		t.refused.Add(1)
-	}
-	if t.stage.Load() != draining {
-		t.say()
-	}
-}
-
-// hear takes a newMessage apart; other events are none of its business.
-func (t *talker) hear(packet []byte) error {
-	if !bytes.HasPrefix(packet, []byte(`2["newMessage"`)) {
+func (t *talker) unlessEnded(err error) error {
+	if t.stretch.ended.Load() {
 		return nil
 	}
-	_, body, found := bytes.Cut(packet, []byte(`"message":"`))
-	if !found || len(body) < minBody {
-		return fmt.Errorf("not a message of ours: %.200q", packet)
+	return err
+}
+
+// say writes messages that were to be sent at the given time, and flushes only if asked to.
+func (t *talker) say(n int, at int64, flush bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for range n {
+		t.number++
+		t.scratch = t.speech.say(t.scratch[:0], t.number, at)
+		t.wire.Write(t.scratch)
+		t.sent.Add(1)
 	}
-	number, err := strconv.ParseUint(string(body[:16]), 16, 64)
-	if err != nil {
-		return err
-	}
-	at, err := strconv.ParseInt(string(body[16:32]), 16, 64)
-	if err != nil {
-		return err
-	}
-	t.order.take(number)
-	t.received.Add(1)
-	if t.stage.Load() == measuring {
-		t.latencies = append(t.latencies, time.Since(t.start)-time.Duration(at))
+	if flush {
+		return t.wire.Flush()
 	}
 	return nil
 }
 
-// order checks that the numbers 1, 2, 3, … come each once and in that order.
-type order struct {
-	last       uint64              // the highest number seen
-	missing    map[uint64]struct{} // those below it that have not come
-	late       int                 // came after a higher one
-	duplicates int
+// flush sends what this reader wrote, on its own connection and on the partner's.
+func (t *talker) flush() error {
+	t.mu.Lock()
+	err := t.wire.Flush()
+	t.mu.Unlock()
+	if err == nil && t.roused {
+		t.roused = false
+		t.partner.mu.Lock()
+		err = t.partner.wire.Flush()
+		t.partner.mu.Unlock()
+	}
+	return err
 }
 
-func (o *order) take(n uint64) {
-	if n > o.last {
-		for skipped := o.last + 1; skipped < n; skipped++ {
-			if o.missing == nil {
-				o.missing = make(map[uint64]struct{})
-			}
-			o.missing[skipped] = struct{}{}
-		}
-		o.last = n
-		return
+// answered counts what became of one message, and in the closed loop says the next.
+func (t *talker) answered(ok bool) {
+	if ok {
+		t.acked.Add(1)
+	} else {
+		t.refused.Add(1)
 	}
-	if _, ok := o.missing[n]; !ok {
-		o.duplicates++
-		return
+	if t.stretch.again.Load() {
+		t.say(1, t.stretch.now(), false)
 	}
-	delete(o.missing, n)
-	o.late++
 }
 
-// lost is how many of the numbers up to sent have not come.
-func (o *order) lost(sent uint64) int { return len(o.missing) + int(sent-o.last) }
+// event looks at an event; those that are not of the talk are none of its business.
+func (t *talker) event(packet []byte) error {
+	if bytes.HasPrefix(packet, []byte(`2["refused"`)) {
+		t.answered(false)
+		return nil
+	}
+	number, at, ours, err := t.speech.hear(packet)
+	if err != nil || !ours {
+		return err
+	}
+	t.order.take(number)
+	if t.stretch.from.Load() <= at && at < t.stretch.until.Load() {
+		t.stretch.latencies.add(t.stretch.now() - at)
+	}
+	if !t.speech.acks() { // arriving is all the answer there is
+		t.partner.answered(true)
+		t.roused = true
+	}
+	t.received.Add(1) // last: whoever reads the counters finds what this message caused
+	return nil
+}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -26,13 +27,14 @@ const (
 )
 
 // Conn is one Engine.IO connection. One goroutine may read while another writes; but Read writes too, to answer
-// heartbeats, so whoever needs both reads by ReadFrame.
+// heartbeats, so whoever needs both reads by ReadFrame, or Shares a lock.
 type Conn struct {
 	net     net.Conn
 	r       *bufio.Reader
 	w       *bufio.Writer
 	in, out []byte // reused from frame to frame
 	pong    func(payload []byte) error
+	writing sync.Locker // nil while one goroutine does everything
 }
 
 // ClosedError is the server's close frame.
@@ -79,14 +81,21 @@ func dial(ctx context.Context, url string) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{net: conn, r: early, w: bufio.NewWriterSize(conn, bufSize)}
-	c.pong = func(payload []byte) error {
-		c.WriteFrame(ws.OpPong, payload)
-		return c.Flush()
-	}
+	c.pong = func(payload []byte) error { return c.answer(ws.OpPong, payload) }
 	if c.r == nil { // else it holds frames that came with the handshake
 		c.r = bufio.NewReaderSize(conn, bufSize)
 	}
 	return c, nil
+}
+
+// answer writes a heartbeat's answer from Read.
+func (c *Conn) answer(op ws.OpCode, payload []byte) error {
+	if c.writing != nil {
+		c.writing.Lock()
+		defer c.writing.Unlock()
+	}
+	c.WriteFrame(op, payload)
+	return c.Flush()
 }
 
 // Connect joins the main namespace with auth (marshalled to JSON) and returns the id of the socket.
@@ -126,8 +135,7 @@ func (c *Conn) Read() ([]byte, error) {
 		case len(frame) > 1 && frame[0] == '4':
 			return frame[1:], nil
 		case len(frame) > 0 && frame[0] == '2':
-			c.Write([]byte("3"))
-			if err := c.Flush(); err != nil {
+			if err := c.answer(ws.OpText, []byte("3")); err != nil {
 				return nil, err
 			}
 		case len(frame) > 0 && frame[0] == '1':
@@ -137,6 +145,10 @@ func (c *Conn) Read() ([]byte, error) {
 		}
 	}
 }
+
+// Share names the lock that whoever writes will hold from now on, so that answering heartbeats holds it too. Then one
+// goroutine may call Read while others write.
+func (c *Conn) Share(writing sync.Locker) { c.writing = writing }
 
 // Buffered tells whether more has been received already, so that the next Read will not wait for the server.
 func (c *Conn) Buffered() bool { return c.r.Buffered() > 0 }

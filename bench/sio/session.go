@@ -181,6 +181,12 @@ func (s *Session) next() ([]byte, error) {
 	return packet, nil
 }
 
+// Buffered tells whether more has been received already, so that the next Read will not wait for the server.
+func (s *Session) Buffered() bool {
+	conn := s.ws.Load()
+	return len(s.unread) > 0 || conn != nil && conn.Buffered()
+}
+
 // Send sends Socket.IO packets, for instance `2["login",{}]`, and returns when the transport has taken them.
 func (s *Session) Send(packets ...[]byte) error {
 	whole := make([][]byte, len(packets))
