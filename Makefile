@@ -7,8 +7,8 @@ CHAOS       ?=
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 
-# FerretDB is a dependency of the MongoDB engine's tests alone, so these are a module of their own.
-MODULES := . store/mongo/ferrettest
+# FerretDB is a dependency of the MongoDB engine's tests alone, and the stock library a peer's: modules of their own.
+MODULES := . store/mongo/ferrettest bench/peers/stock
 
 # $(call each,COMMAND) runs COMMAND in every module, and stops at the first that fails.
 each = @for m in $(MODULES); do echo "[$$m] $(1)"; (cd $$m && $(1)) || exit 1; done

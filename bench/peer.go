@@ -19,7 +19,7 @@ type peer struct {
 	kind
 	dir  string   // for binaries and data; gone after the program's end
 	data string   // Parley's DATA_DIR, kept over restarts
-	env  []string // further settings of Parley's, as NAME=value
+	env  []string // further settings, as NAME=value
 
 	process *proc.Process
 }

@@ -26,7 +26,10 @@ func kinds() []kind {
 	return []kind{
 		parley(),
 		{name: "node", title: "Node socket.io, in memory", command: node},
+		{name: "stock", title: "Go socket.io/v2 v2.5.0, in memory", command: stock},
+		{name: "socketioxide", title: "Rust socketioxide 0.18.9, in memory", command: socketioxide},
 		{name: "raw", title: "bare relay, in memory", command: built("/bench/peers/raw")},
+		{name: "program", title: "Parley's extension namespace", accounts: true, command: built("/bench/peers/program")},
 	}
 }
 
@@ -52,19 +55,48 @@ func built(pkg string) func(p *peer) (*exec.Cmd, error) {
 	}
 }
 
-func node(*peer) (*exec.Cmd, error) {
+func node(p *peer) (*exec.Cmd, error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return nil, fmt.Errorf("%w: no node", errMissing)
 	}
-	root, err := proc.Root()
+	dir, err := source("node")
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(root, "bench", "peers", "node")
 	if err := proc.InstallNode(dir); err != nil {
 		return nil, err
 	}
-	return exec.Command("node", filepath.Join(dir, "server.js")), nil
+	cmd := exec.Command("node", filepath.Join(dir, "server.js"))
+	cmd.Env = append(os.Environ(), p.env...)
+	return cmd, nil
+}
+
+// stock is a module of its own.
+func stock(p *peer) (*exec.Cmd, error) {
+	dir, err := source("stock")
+	if err != nil {
+		return nil, err
+	}
+	binary := filepath.Join(p.dir, p.name)
+	return exec.Command(binary), proc.BuildModule(binary, dir)
+}
+
+func socketioxide(*peer) (*exec.Cmd, error) {
+	if _, err := exec.LookPath("cargo"); err != nil {
+		return nil, fmt.Errorf("%w: no cargo", errMissing)
+	}
+	dir, err := source("socketioxide")
+	if err != nil {
+		return nil, err
+	}
+	binary, err := proc.BuildCargo(dir)
+	return exec.Command(binary), err
+}
+
+// source is the folder of a peer that is no package of this module.
+func source(name string) (string, error) {
+	root, err := proc.Root()
+	return filepath.Join(root, "bench", "peers", name), err
 }
 
 // serve starts a binary with the settings that all Parleys are measured with.

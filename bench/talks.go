@@ -8,7 +8,7 @@ import (
 )
 
 // everyPeer plays what needs no more than login, chat and typing over WebSockets.
-func everyPeer() []string { return []string{"parley", "node", "raw"} }
+func everyPeer() []string { return []string{"parley", "node", "stock", "socketioxide", "raw"} }
 
 // talks are the scenarios in which pairs of sockets write to each other, in a closed loop or, with -rate, an open one.
 func talks() []scenario {

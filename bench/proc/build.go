@@ -26,6 +26,11 @@ func Build(dst, pkg string, flags ...string) error {
 	return run("", "go", append(args, pkg)...)
 }
 
+// BuildModule compiles the program in the folder dir, the root of a module of its own, into the file dst.
+func BuildModule(dst, dir string) error {
+	return run(dir, "go", "build", "-o", dst, ".")
+}
+
 // InstallNode has npm install what the lock file in dir names, unless that was done since the file changed.
 func InstallNode(dir string) error {
 	lock, err := os.Stat(filepath.Join(dir, "package-lock.json"))

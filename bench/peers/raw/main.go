@@ -24,45 +24,47 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("listening on http://%s\n", ln.Addr())
-	users := &users{peers: make(map[string]*peer)}
+	h := &house{users: make(map[string]*peer), rooms: make(map[string]map[*peer]bool)}
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		go serve(conn, users)
+		go h.serve(conn)
 	}
-}
-
-type users struct {
-	mu    sync.RWMutex
-	peers map[string]*peer // by user id
 }
 
 // peer is one connection. Frames for it gather in out until the reader that made them has nothing more to read.
 type peer struct {
 	conn net.Conn
+	user []byte     // known to its reader alone
 	mu   sync.Mutex // guards out and orders the writes
 	out  []byte
 }
 
 func (p *peer) frame(parts ...[]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = frame(p.out, parts...)
+}
+
+// frame appends a text frame (RFC 6455 section 5.2) to out.
+func frame(out []byte, parts ...[]byte) []byte {
 	n := 0
 	for _, part := range parts {
 		n += len(part)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.out = append(p.out, 0x81) // FIN, text
+	out = append(out, 0x81) // FIN, text
 	if n < 126 {
-		p.out = append(p.out, byte(n))
+		out = append(out, byte(n))
 	} else {
-		p.out = append(p.out, 126, byte(n>>8), byte(n))
+		out = append(out, 126, byte(n>>8), byte(n))
 	}
 	for _, part := range parts {
-		p.out = append(p.out, part...)
+		out = append(out, part...)
 	}
+	return out
 }
 
 func (p *peer) flush() {
@@ -74,26 +76,25 @@ func (p *peer) flush() {
 	}
 }
 
-func serve(conn net.Conn, users *users) {
+func (h *house) serve(conn net.Conn) {
 	defer conn.Close()
 	if _, err := ws.Upgrade(conn); err != nil {
 		return
 	}
 	me := &peer{conn: conn}
+	defer h.leave(me)
 	me.frame([]byte(`0{"sid":"raw","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`))
 	me.flush()
 	r := bufio.NewReaderSize(conn, 2048)
 	touched := make(map[*peer]bool, 2)
-	var frame []byte
+	var packet []byte
 	for {
 		var err error
-		if frame, err = read(r, frame); err != nil {
+		if packet, err = read(r, packet); err != nil {
 			return
 		}
 		touched[me] = true
-		if to := handle(me, frame, users); to != nil {
-			touched[to] = true
-		}
+		h.handle(me, packet, touched)
 		if r.Buffered() > 0 {
 			continue
 		}
@@ -122,35 +123,65 @@ func read(r *bufio.Reader, buf []byte) ([]byte, error) {
 	return buf, err
 }
 
-// handle answers one packet, and returns the peer it relayed to, if any.
-func handle(me *peer, packet []byte, users *users) *peer {
-	if bytes.HasPrefix(packet, []byte("40")) {
-		me.frame([]byte(`40{"sid":"raw"}`))
-		return nil
+// handle answers one packet, and enters in touched who has something to be sent.
+func (h *house) handle(me *peer, packet []byte, touched map[*peer]bool) {
+	if len(packet) < 2 {
+		return
 	}
-	event := bytes.IndexByte(packet, '[')
-	if event < 0 {
-		return nil
+	kind, rest := packet[:2], packet[2:]
+	var namespace []byte // with its comma; empty for the main one
+	if comma := bytes.IndexByte(rest, ','); comma > 0 && rest[0] == '/' {
+		namespace, rest = rest[:comma+1], rest[comma+1:]
 	}
-	ack := packet[2:event]
-	if bytes.HasPrefix(packet[event:], []byte(`["login"`)) {
-		users.mu.Lock()
-		users.peers[string(field(packet, "userid"))] = me
-		users.mu.Unlock()
-		me.frame([]byte("43"), ack, []byte(`[{"ok":true}]`))
-		return nil
+	if string(kind) == "40" {
+		me.frame(kind, namespace, []byte(`{"sid":"raw"}`))
+		return
 	}
-	from, to, message := field(packet, "form_id"), field(packet, "toUserid"), field(packet, "message")
-	at := strconv.AppendInt(nil, time.Now().UnixMilli(), 10)
-	users.mu.RLock()
-	receiver := users.peers[string(to)]
-	users.mu.RUnlock()
-	if receiver != nil {
-		receiver.frame([]byte(`42["newMessage",{"f_id":"`), from, []byte(`","time":`), at, []byte(`,"message":"`), message,
-			[]byte(`","type":"text","to":"`), to, []byte(`"}]`))
+	start := bytes.IndexByte(rest, '[')
+	if start < 0 {
+		return
 	}
-	me.frame([]byte("43"), ack, []byte(`[{"ok":true,"at":`), at, []byte(`}]`))
-	return receiver
+	id, event := rest[:start], rest[start:]
+	answer := func(at []byte) {
+		switch {
+		case len(id) == 0:
+		case at == nil:
+			me.frame([]byte("43"), namespace, id, []byte(`[{"ok":true}]`))
+		default:
+			me.frame([]byte("43"), id, []byte(`[{"ok":true,"at":`), at, []byte(`}]`))
+		}
+	}
+	switch name, args := next(event); string(name) {
+	case "login":
+		me.user = bytes.Clone(field(args, "userid"))
+		h.enter(me)
+		answer(nil)
+	case "chat":
+		to, at := field(args, "toUserid"), strconv.AppendInt(nil, time.Now().UnixMilli(), 10)
+		h.tell(to, touched, []byte(`42["newMessage",{"f_id":"`), me.user, []byte(`","time":`), at, []byte(`,"message":"`),
+			field(args, "message"), []byte(`","type":"text","to":"`), to, []byte(`"}]`))
+		answer(at)
+	case "typing":
+		on := []byte(strconv.FormatBool(bytes.Contains(args, []byte(`"on":true`))))
+		h.tell(field(args, "to"), touched, []byte(`42["typing",{"user":"`), me.user, []byte(`","on":`), on, []byte(`}]`))
+		answer(nil)
+	case "join":
+		room, _ := next(args)
+		h.join(me, string(room))
+		answer(nil)
+	case "say":
+		room, args := next(args)
+		text, _ := next(args)
+		h.say(string(room), touched, []byte("42"), namespace, []byte(`["said","`), text, []byte(`"]`))
+		answer(nil)
+	}
+}
+
+// next returns the next string of a JSON array whose strings need no unescaping, and what follows it.
+func next(args []byte) (text, rest []byte) {
+	_, rest, _ = bytes.Cut(args, []byte{'"'})
+	text, rest, _ = bytes.Cut(rest, []byte{'"'})
+	return text, rest
 }
 
 // field finds a string field whose value needs no unescaping.
