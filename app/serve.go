@@ -76,7 +76,10 @@ func (s *Server) closeWithin(ctx context.Context, web *http.Server) error {
 }
 
 func listen(cfg Config) (net.Listener, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	// No TCP keep-alive: whoever is silent is noticed by the heartbeat, and other requests have time limits. It would take
+	// four system calls for each connection, and wake the radio of every phone each 15 s.
+	config := net.ListenConfig{KeepAlive: -1}
+	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return nil, listenError(cfg, err)
 	}

@@ -15,6 +15,7 @@ type closing struct {
 	drop   bool // what is queued is dropped
 	packet byte // what a poll hears: a close, or a noop when the client itself closed or shall come back
 	silent bool // a WebSocket ends without a close frame
+	lost   bool // a WebSocket says no more, and most likely hears no more
 }
 
 func (e *closing) Error() string { return e.reason }
@@ -27,6 +28,12 @@ func closeByPeer() *closing {
 }
 func closeTransport(reason string) *closing {
 	return &closing{reason: reason, code: ws.StatusAbnormalClosure, drop: true, packet: packetClose}
+}
+
+// closeLost is for a WebSocket whose peer has hung up without a close frame, or that broke. It ends likewise, as Node's
+// does: a close frame to who is gone only brings back a reset.
+func closeLost() *closing {
+	return &closing{reason: "connection lost", code: ws.StatusAbnormalClosure, drop: true, packet: packetClose, lost: true}
 }
 func closePingTimeout() *closing {
 	return &closing{reason: "ping timeout", code: ws.StatusPolicyViolation, drop: true, packet: packetClose}
@@ -73,7 +80,11 @@ func (c *Conn) close(end *closing) {
 		c.probe.conn.Close()
 	}
 	write := false
-	if c.ws != nil {
+	switch {
+	case c.ws != nil && end.lost && !c.writing: // who reads slowly may still be taking what was said
+		c.ws.conn.Close()
+		c.server.remove(c)
+	case c.ws != nil:
 		c.last = &Frame{wire: []byte{}}
 		if !end.silent {
 			c.last = closeFrame(end.code, end.reason)
@@ -81,7 +92,7 @@ func (c *Conn) close(end *closing) {
 		c.ws.conn.SetWriteDeadline(time.Now().Add(lastWords))
 		c.server.remove(c)
 		write, c.writing = !c.writing, true
-	} else {
+	default:
 		c.endPolling(end)
 	}
 	handler := c.handler

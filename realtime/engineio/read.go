@@ -12,7 +12,7 @@ import (
 func (c *Conn) readWebSocket(sock *webSocket) {
 	var end *closing
 	if err := c.readMessages(sock); !errors.As(err, &end) {
-		end = closeTransport("connection lost")
+		end = closeLost()
 	}
 	c.close(end)
 	sock.linger()
