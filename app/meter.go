@@ -2,6 +2,8 @@ package app
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-chat/parley/store/mongo"
 )
 
 // meter is one figure of the server's own for Prometheus.
@@ -13,8 +15,9 @@ type meter struct {
 
 // meters are all of them. It implements prometheus.Collector: figures are taken when they are asked for, of one moment.
 type meters struct {
-	from  *sources
-	table []meter
+	from           *sources
+	table          []meter
+	commands, took *prometheus.Desc // of MongoDB, by name
 }
 
 func newMeters(from *sources) *meters {
@@ -25,7 +28,10 @@ func newMeters(from *sources) *meters {
 		return newMeter(prometheus.CounterValue, name, help, read, labels)
 	}
 	const connections, connectionsHelp = "connections", "Socket.IO connections."
-	return &meters{from, []meter{
+	m := &meters{from: from}
+	m.commands = prometheus.NewDesc("parley_mongo_commands_total", "Commands that MongoDB answered or failed.", []string{"command"}, nil)
+	m.took = prometheus.NewDesc("parley_mongo_command_seconds_total", "Time that commands took.", []string{"command"}, nil)
+	m.table = []meter{
 		now(connections, connectionsHelp, func(s *sample) float64 { return float64(s.transport.Polling) }, "transport", "polling"),
 		now(connections, connectionsHelp, func(s *sample) float64 { return float64(s.transport.WebSocket) }, "transport", "websocket"),
 		now("protocol3_connections", "Connections that speak Engine.IO 3.", func(s *sample) float64 { return float64(s.transport.Protocol3) }),
@@ -38,7 +44,8 @@ func newMeters(from *sources) *meters {
 		total("messages_total", "Messages given to the engine.", func(s *sample) float64 { return float64(s.commit.Messages) }),
 		total("commit_batches_total", "Batches given to the engine.", func(s *sample) float64 { return float64(s.commit.Batches) }),
 		total("commit_seconds_total", "Time that the engine took for batches.", func(s *sample) float64 { return s.commit.Spent.Seconds() }),
-	}}
+	}
+	return m
 }
 
 // newMeter makes a meter; labels are name and value in turn.
@@ -55,6 +62,8 @@ func (m *meters) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range m.table {
 		to <- one.desc
 	}
+	to <- m.commands
+	to <- m.took
 }
 
 // Collect implements prometheus.Collector.
@@ -62,5 +71,11 @@ func (m *meters) Collect(to chan<- prometheus.Metric) {
 	s := m.from.sample()
 	for _, one := range m.table {
 		to <- prometheus.MustNewConstMetric(one.desc, one.kind, one.read(&s))
+	}
+	if engine, ok := m.from.server.store.(*mongo.Store); ok {
+		for name, c := range engine.Commands() {
+			to <- prometheus.MustNewConstMetric(m.commands, prometheus.CounterValue, float64(c.Count), name)
+			to <- prometheus.MustNewConstMetric(m.took, prometheus.CounterValue, c.Spent.Seconds(), name)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	metrics "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/parley-chat/parley/bench/figure"
@@ -39,18 +40,9 @@ type reading struct {
 
 // readMetrics asks the server that was started with DEBUG_ADDR.
 func readMetrics(ctx context.Context, url string) (r reading, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
+	families, err := scrape(ctx, url)
 	if err != nil {
 		return r, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return r, err
-	}
-	defer res.Body.Close()
-	families, err := new(expfmt.TextParser).TextToMetricFamilies(res.Body)
-	if err != nil {
-		return r, fmt.Errorf("%s/metrics: %w", url, err)
 	}
 	for name, to := range map[string]*float64{
 		"process_resident_memory_bytes": &r.rss, "go_memstats_heap_inuse_bytes": &r.heap, "go_goroutines": &r.goroutines,
@@ -66,6 +58,24 @@ func readMetrics(ctx context.Context, url string) (r reading, err error) {
 		}
 	}
 	return r, nil
+}
+
+// scrape reads /metrics, by name.
+func scrape(ctx context.Context, url string) (map[string]*metrics.MetricFamily, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	families, err := new(expfmt.TextParser).TextToMetricFamilies(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s/metrics: %w", url, err)
+	}
+	return families, nil
 }
 
 // size is what a folder takes on the disk, as far as file sizes tell. Files come and go meanwhile.

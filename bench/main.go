@@ -8,6 +8,7 @@
 // With the word report it renders docs/benchmarks.md and its plots from bench/results. With the word store it measures
 // what reading costs when much is stored: history, search, sync, a backlog. With the word long it puts mixed load with
 // comings and goings on the server for 20 minutes and looks whether anything grows.
+// With the word mongo it counts what the MongoDB engine asks of its server, a FerretDB or the one of MONGO_URI.
 //
 // Generator and server share the machine, so ratios between the servers hold and absolute figures do not. CPU time is
 // the server process's alone.
@@ -34,6 +35,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 {
 		switch args[0] {
+		case "mongo":
+			return runMongo(ctx, args[1:], stdout, stderr)
 		case "report":
 			return runReport(args[1:], stderr)
 		case "long":

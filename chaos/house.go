@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +46,7 @@ func openHouse(ctx context.Context, dir, engine string) (*house, error) {
 		return nil, err
 	}
 	if engine == "mongo" {
-		if err := buildFerret(filepath.Join(dir, "ferretd")); err != nil {
+		if err := proc.BuildFerret(filepath.Join(dir, "ferretd")); err != nil {
 			return nil, err
 		}
 		if h.engine, err = newNetwork(); err != nil {
@@ -58,20 +57,6 @@ func openHouse(ctx context.Context, dir, engine string) (*house, error) {
 		}
 	}
 	return h, h.startServer(ctx)
-}
-
-// buildFerret builds the stand-in for MongoDB, which is a module of its own.
-func buildFerret(dst string) error {
-	root, err := proc.Root()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-o", dst, "./ferretd")
-	cmd.Dir = filepath.Join(root, "store", "mongo", "ferrettest")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building ferretd: %w\n%s", err, out)
-	}
-	return nil
 }
 
 func (h *house) close() {
@@ -177,14 +162,7 @@ func (h *house) revive(ctx context.Context) error {
 }
 
 func (h *house) startFerret() error {
-	cmd := exec.Command(filepath.Join(h.dir, "ferretd"), filepath.Join(h.dir, "ferret"), "127.0.0.1:0")
-	if _, err := cmd.StdinPipe(); err != nil { // it ends when this does
-		return err
-	}
-	if err := os.MkdirAll(filepath.Join(h.dir, "ferret"), 0o755); err != nil {
-		return err
-	}
-	p, err := proc.Start(cmd, startWait)
+	p, err := proc.StartFerret(filepath.Join(h.dir, "ferretd"), filepath.Join(h.dir, "ferret"), startWait)
 	if err != nil {
 		return err
 	}

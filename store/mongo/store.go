@@ -57,6 +57,7 @@ type batches struct{ inserts, updates int }
 // Store is the engine. Make it with Open.
 type Store struct {
 	client *mongo.Client
+	watch  *watch
 	log    *slog.Logger
 
 	users, friendships, messages, conversations      *mongo.Collection
@@ -111,11 +112,12 @@ func connect(ctx context.Context, uri string, log *slog.Logger) (s *Store, hosts
 	if strings.ContainsAny(name, `/\. "$`) || len(name) > maxDatabase {
 		return nil, "", chat.Errorf(chat.Invalid, "MongoDB allows no database of the name %q", name)
 	}
-	client, err := mongo.Connect(ctx, clientOptions(uri))
+	seen := new(watch)
+	client, err := mongo.Connect(ctx, clientOptions(uri).SetMonitor(seen.monitor()))
 	if err != nil {
 		return nil, "", chat.Wrap(chat.Invalid, "the address of MongoDB at "+hosts+" cannot be used", err)
 	}
-	return newStore(client, name, log), hosts, nil
+	return newStore(client, name, seen, log), hosts, nil
 }
 
 // hostsOf lists the hosts of an address with their ports, and nothing else of it.
@@ -145,10 +147,11 @@ func clientOptions(uri string) *options.ClientOptions {
 	return o
 }
 
-func newStore(client *mongo.Client, name string, log *slog.Logger) *Store {
+func newStore(client *mongo.Client, name string, seen *watch, log *slog.Logger) *Store {
 	db := client.Database(name)
 	return &Store{
 		client:        client,
+		watch:         seen,
 		log:           log,
 		users:         db.Collection("users"),
 		friendships:   db.Collection("friendships"),

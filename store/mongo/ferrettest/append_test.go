@@ -61,10 +61,17 @@ func TestCommandsOfABatch(t *testing.T) {
 			map[string]int{"find": 2, "insert": 2}},
 	} {
 		p.counted()
+		before := s.Commands()
 		_, err := s.Append(t.Context(), step.batch)
 		noError(t, err)
-		if got := p.counted(); !maps.Equal(got, step.want) {
+		got := p.counted()
+		if !maps.Equal(got, step.want) {
 			t.Errorf("%s: %v, want %v", step.what, got, step.want)
+		}
+		for name, c := range s.Commands() { // what operators are told is what went over the wire
+			if n := c.Count - before[name].Count; int(n) != got[name] || n > 0 && c.Spent <= before[name].Spent {
+				t.Errorf("%s: %d of %s counted, %d sent", step.what, n, name, got[name])
+			}
 		}
 	}
 }
