@@ -89,7 +89,7 @@ func Growth(family []*Series, column Column) string {
 	head, line := "| "+column.Name+" |", "| --- |"
 	for _, s := range family {
 		_, n, _ := Family(s.Scenario)
-		head, line = head+" "+thousands(n)+" |", line+" ---: |"
+		head, line = head+" "+Thousands(n)+" |", line+" ---: |"
 		for _, peer := range s.Order {
 			if _, known := titles[peer]; !known {
 				order, titles[peer] = append(order, peer), s.title(peer)
@@ -107,7 +107,8 @@ func Growth(family []*Series, column Column) string {
 	return b.String()
 }
 
-func thousands(n float64) string {
+// Thousands writes a whole number with commas.
+func Thousands(n float64) string {
 	digits := fmt.Sprintf("%.0f", n)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]

@@ -12,8 +12,13 @@ import (
 const tick = 10 * time.Millisecond
 
 // CPU returns the processor time that the process has used, all its threads, user and system.
-func (p *Process) CPU() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+func (p *Process) CPU() (time.Duration, error) { return cpu(strconv.Itoa(p.PID())) }
+
+// OwnCPU returns the same of the process that asks.
+func OwnCPU() (time.Duration, error) { return cpu("self") }
+
+func cpu(pid string) (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return 0, err
 	}
