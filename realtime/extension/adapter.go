@@ -1,39 +1,41 @@
 package extension
 
 import (
-	"log/slog"
 	"sync"
 
 	"github.com/zishang520/engine.io/v2/types"
 	"github.com/zishang520/socket.io-go-parser/v2/parser"
 	"github.com/zishang520/socket.io/v2/socket"
+
+	"github.com/parley-chat/parley/realtime/engineio"
 )
 
 // adapters makes the adapters of namespaces.
-type adapters struct{ log *slog.Logger }
+type adapters struct{ server *Server }
 
 // New implements socket.AdapterConstructor.
 func (m adapters) New(namespace socket.Namespace) socket.Adapter {
-	a := &adapter{Adapter: socket.MakeAdapter(), log: m.log}
+	a := &adapter{Adapter: socket.MakeAdapter(), server: m.server}
 	a.Prototype(a)
 	a.Construct(namespace)
 	return a
 }
 
-// adapter is the library's, with joins and leaves one at a time. In the library a join that meets the last leave of
-// the same room puts the socket into a set that nobody finds any more. Listeners of the adapter's own events run within
-// them: protected, and they must not join or leave themselves.
+// adapter is the library's, with joins and leaves one at a time, and broadcasts of our own. In the library a join that
+// meets the last leave of the same room puts the socket into a set that nobody finds any more. Listeners of the adapter's
+// own events run within them: protected, and they must not join or leave themselves. A broadcast of the library's copies
+// the packet for each member and writes to one after the other before it returns.
 type adapter struct {
 	socket.Adapter
-	log *slog.Logger
-	mu  sync.Mutex // guards the two tables of rooms
+	server *Server
+	mu     sync.Mutex // guards the two tables of rooms
 }
 
 // alone runs a join or leave.
 func (a *adapter) alone(do func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	protect(a.log, a.Nsp().Name()+" adapter", do)
+	protect(a.server.log, a.Nsp().Name()+" adapter", do)
 }
 
 // AddAll implements socket.Adapter. A socket that has left joins nothing.
@@ -55,6 +57,11 @@ func (a *adapter) DelAll(id socket.SocketId) {
 	a.alone(func() { a.Adapter.DelAll(id) })
 }
 
+// Broadcast implements socket.Adapter.
+func (a *adapter) Broadcast(p *parser.Packet, opts *socket.BroadcastOptions) {
+	a.broadcast(p, opts, func(*socket.Socket) {})
+}
+
 // BroadcastWithAck implements socket.Adapter. The library counts answers without a lock, so they are let in one at a
 // time.
 func (a *adapter) BroadcastWithAck(p *parser.Packet, opts *socket.BroadcastOptions, counted func(uint64), ack socket.Ack) {
@@ -64,9 +71,96 @@ func (a *adapter) BroadcastWithAck(p *parser.Packet, opts *socket.BroadcastOptio
 		defer mu.Unlock()
 		ack(args, err)
 	}
-	a.Adapter.BroadcastWithAck(p, opts, func(n uint64) {
-		mu.Lock()
-		defer mu.Unlock()
-		counted(n)
-	}, one)
+	id, receivers := a.Nsp().Ids(), uint64(0) // one id for all: no socket is asked another thing under it
+	p.Id = &id
+	a.broadcast(p, opts, func(s *socket.Socket) {
+		receivers++
+		s.Acks().Store(id, one)
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	counted(receivers)
+}
+
+// broadcast sends a packet to all that opts name. receiver hears of each before. The packet is encoded once, and all
+// connections share its frames.
+func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, receiver func(*socket.Socket)) {
+	if opts == nil {
+		opts = &socket.BroadcastOptions{}
+	}
+	p.Nsp = a.Nsp().Name()
+	args, _ := p.Data.([]any) // encoding puts placeholders for bytes there
+	frames := a.encode(p)
+	if len(frames) == 0 {
+		return
+	}
+	volatile := opts.Flags != nil && opts.Flags.Volatile
+	var unsent []*wire
+	a.each(opts, func(s *socket.Socket) {
+		w, ours := s.Conn().(*wire)
+		if !ours {
+			return
+		}
+		receiver(s)
+		for _, listener := range s.ListenersAnyOutgoing() {
+			protect(a.server.log, p.Nsp+" any outgoing", func() { listener(args...) })
+		}
+		if w.ReadyState() == stateOpen && (!volatile || w.writable()) && w.conn.Enqueue(frames...) {
+			unsent = append(unsent, w)
+		}
+	})
+	a.server.flushers.flush(unsent, frames)
+}
+
+// encode returns the frames of a packet, none when it cannot be encoded.
+func (a *adapter) encode(p *parser.Packet) (frames []*engineio.Frame) {
+	for i, part := range a.server.sockets.Encoder().Encode(p) {
+		if i == 0 {
+			frames = append(frames, textFrame(part.Bytes()))
+		} else {
+			frames = append(frames, engineio.NewBinary(part.Bytes()))
+		}
+	}
+	return frames
+}
+
+// each calls do with every socket that opts name, once.
+func (a *adapter) each(opts *socket.BroadcastOptions, do func(*socket.Socket)) {
+	passed := make(map[socket.SocketId]struct{})
+	if opts.Except != nil {
+		for _, room := range opts.Except.Keys() {
+			for _, id := range a.members(room) {
+				passed[id] = struct{}{}
+			}
+		}
+	}
+	one := func(id socket.SocketId) {
+		if _, over := passed[id]; over {
+			return
+		}
+		if s, present := a.Nsp().Sockets().Load(id); present {
+			do(s)
+		}
+	}
+	if opts.Rooms == nil || opts.Rooms.Len() == 0 {
+		a.Sids().Range(func(id socket.SocketId, _ *types.Set[socket.Room]) bool { one(id); return true })
+		return
+	}
+	rooms := opts.Rooms.Keys()
+	for i, room := range rooms {
+		for _, id := range a.members(room) {
+			one(id)
+			if i < len(rooms)-1 {
+				passed[id] = struct{}{}
+			}
+		}
+	}
+}
+
+// members returns the ids of those in a room.
+func (a *adapter) members(room socket.Room) []socket.SocketId {
+	if ids, present := a.Rooms().Load(room); present {
+		return ids.Keys()
+	}
+	return nil
 }

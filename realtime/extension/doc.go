@@ -16,6 +16,10 @@
 //   - Panics. A panic in a listener, middleware or ack function is logged, and its event is over.
 //   - Slow readers. What the library sends goes to the connection's bounded queue; who overflows it is closed, with a
 //     reason, and nobody else waits for him.
+//   - Fan-out. The library copies a broadcast for every member and writes to one after the other. Here it is encoded
+//     once and queued on every connection; writers, one per core, flush the connections while the handler goes on, and
+//     what is broadcast meanwhile goes out in the same writes. Emit returns at once, or, for who broadcasts faster than
+//     can be written, when the writers have begun with it.
 //   - Binary. The parts of a packet go out with nothing between them.
 //   - Rooms. The library's adapter loses a join that meets the last leave of the same room, and keeps rooms of sockets
 //     that have left. Both are closed here by a lock.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -29,12 +30,12 @@ type Config struct {
 
 // Server carries the library's namespaces on our connections. It implements socketio.Extension.
 type Server struct {
-	log     *slog.Logger
-	keep    bool
-	sockets *socket.Server
-	fns     int // the field of socket.Socket that holds its middleware
-	frames  frames
-	making  chan struct{} // holds a token while nobody makes a namespace that is not known
+	log      *slog.Logger
+	keep     bool
+	sockets  *socket.Server
+	fns      int // the field of socket.Socket that holds its middleware
+	flushers *flushers
+	making   chan struct{} // holds a token while nobody makes a namespace that is not known
 
 	heard atomic.Uint64 // events
 	known sync.Map      // string -> struct{}: namespaces that stand
@@ -47,11 +48,14 @@ func New(cfg Config) (*Server, error) {
 	if !found || field.Type != reflect.TypeFor[*types.Slice[socket.SocketMiddleware]]() || len(field.Index) != 1 {
 		return nil, errors.New("extension: this version of socket.io/v2 keeps its middleware elsewhere; v2.5.0 is expected")
 	}
-	s := &Server{log: cfg.Log, keep: cfg.KeepRequests, fns: field.Index[0], making: make(chan struct{}, 1)}
+	s := &Server{
+		log: cfg.Log, keep: cfg.KeepRequests, fns: field.Index[0], making: make(chan struct{}, 1),
+		flushers: newFlushers(runtime.GOMAXPROCS(0)),
+	}
 	s.making <- struct{}{}
 	opts := socket.DefaultServerOptions()
 	opts.SetParser(packets{cfg.Log})
-	opts.SetAdapter(adapters{cfg.Log})
+	opts.SetAdapter(adapters{s})
 	opts.SetServeClient(false)
 	// Closing who joins nothing is the transport's business. The library's timer would also close those who have
 	// joined the chat alone.

@@ -33,6 +33,8 @@ type wire struct {
 	request *remembered
 	state   atomic.Value // string
 	context func() *types.HttpContext
+	flusher *flusher
+	unsent  atomic.Bool // the flusher knows that something is to be written
 
 	mu      sync.Mutex // guards what follows
 	parts   []*engineio.Frame
@@ -40,7 +42,7 @@ type wire struct {
 }
 
 func newWire(owner *connection, conn *engineio.Conn, request *remembered) *wire {
-	w := &wire{EventEmitter: events.New(), owner: owner, conn: conn, request: request}
+	w := &wire{EventEmitter: events.New(), owner: owner, conn: conn, request: request, flusher: owner.server.flushers.assign()}
 	w.context = sync.OnceValue(request.context)
 	w.state.Store(stateOpen)
 	return w
@@ -103,8 +105,8 @@ func (w *wire) Send(data io.Reader, opts *packet.Options, sent engine.SendCallba
 
 // Write implements engine.Socket: it queues one part of a packet. The parts of a binary packet, which the library
 // writes one after the other, are held back until the last one, and go out together.
-func (w *wire) Write(data io.Reader, opts *packet.Options, sent engine.SendCallback) engine.Socket {
-	frame, text := w.frame(data, opts)
+func (w *wire) Write(data io.Reader, _ *packet.Options, sent engine.SendCallback) engine.Socket {
+	frame, text := frameOf(data)
 	if frame == nil || w.ReadyState() != stateOpen {
 		return w
 	}
@@ -133,23 +135,14 @@ func (w *wire) Write(data io.Reader, opts *packet.Options, sent engine.SendCallb
 	return w
 }
 
-// frame encodes a part. text is nil for binary. What is broadcast is encoded once: the library marks it by a value
-// that all its receivers are given.
-func (w *wire) frame(data io.Reader, opts *packet.Options) (frame *engineio.Frame, text []byte) {
+// frameOf encodes a part. text is nil for binary.
+func frameOf(data io.Reader) (frame *engineio.Frame, text []byte) {
 	switch data := data.(type) {
 	case *types.StringBuffer:
-		if data == nil || data.Buffer == nil {
+		if data == nil || data.Buffer == nil || data.Len() == 0 {
 			return nil, nil
 		}
-		text = data.Bytes()
-		if len(text) == 0 {
-			return nil, nil
-		}
-		var mark types.BufferInterface
-		if opts != nil {
-			mark = opts.WsPreEncodedFrame
-		}
-		return w.owner.server.frames.get(mark, text), text
+		return textFrame(data.Bytes()), data.Bytes()
 	case *types.BytesBuffer:
 		if data == nil || data.Buffer == nil {
 			return nil, nil
@@ -164,29 +157,12 @@ func (w *wire) frame(data io.Reader, opts *packet.Options) (frame *engineio.Fram
 	}
 }
 
-// frames remembers the frame of the last broadcast.
-type frames struct{ last atomic.Pointer[marked] }
-
-type marked struct {
-	mark  types.BufferInterface
-	frame *engineio.Frame
-}
-
-func (f *frames) get(mark types.BufferInterface, text []byte) *engineio.Frame {
-	if mark == nil {
-		return textFrame(text)
-	}
-	if last := f.last.Load(); last != nil && last.mark == mark {
-		return last.frame
-	}
-	frame := textFrame(text)
-	f.last.Store(&marked{mark, frame})
-	return frame
-}
-
 func textFrame(text []byte) *engineio.Frame {
 	return engineio.NewText(len(text), func(dst []byte) []byte { return append(dst, text...) })
 }
+
+// writable tells whether volatile packets are sent.
+func (w *wire) writable() bool { return w.conn.Queued() <= maxVolatile }
 
 // attachments returns how many binary parts follow a text: the number in front of the first dash of a binary packet.
 func attachments(text []byte) (n int) {
@@ -218,7 +194,7 @@ func (t *transport) Protocol() int { return t.wire.Protocol() }
 func (t *transport) ReadyState() string { return t.wire.ReadyState() }
 
 // Writable implements transports.Transport; volatile packets are dropped where it is false.
-func (t *transport) Writable() bool { return t.wire.conn.Queued() <= maxVolatile }
+func (t *transport) Writable() bool { return t.wire.writable() }
 
 // SupportsBinary implements transports.Transport.
 func (t *transport) SupportsBinary() bool { return true }
