@@ -100,7 +100,7 @@ func (c *connection) join(former *member, p *socketio.Packet) error {
 		return errName
 	}
 	if former != nil {
-		if !former.leaving.Load() {
+		if !former.leaving.Load() && !former.told.Load() {
 			return errJoined
 		}
 		select {
@@ -147,7 +147,10 @@ func (c *connection) sending(text []byte) bool {
 		return false
 	case m == nil:
 	case text[0] == typeDisconnect:
-		return !m.leaving.Load() // who left by himself is not sent away
+		if m.leaving.Load() {
+			return false // who left by himself is not sent away
+		}
+		m.told.Store(true)
 	case text[0] == typeConnectError:
 		m.refused()
 	}

@@ -20,7 +20,8 @@ type member struct {
 
 	sock       atomic.Pointer[socket.Socket]
 	middleware *types.Slice[socket.SocketMiddleware] // of sock; written before it
-	leaving    atomic.Bool                           // the client said DISCONNECT, or has been told to go
+	leaving    atomic.Bool                           // the client said DISCONNECT, or has left
+	told       atomic.Bool                           // DISCONNECT goes to the client, who may come back upon it
 	reason     atomic.Pointer[string]                // of its end, when the library knows less
 
 	ready, over chan struct{} // closed when listeners of `connection` have run; when it is refused or has left
