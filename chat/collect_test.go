@@ -109,7 +109,7 @@ func (a *archive) send(body string) (chat.Message, error) {
 	if o.Err != nil {
 		a.t.Fatal(o.Err)
 	}
-	return o.Message, nil
+	return *o.Message, nil
 }
 
 func (a *archive) collect() {

@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -38,7 +37,7 @@ type committer struct {
 	counters commitCounters
 
 	mu     sync.Mutex // guards what follows
-	queue  []Outcome  // Err nil, Message without number
+	queue  batch
 	bytes  int
 	space  chan struct{} // closed and replaced when the queue shrinks
 	away   bool          // the engine does not answer: nothing is taken
@@ -111,18 +110,18 @@ func (c *committer) wake() {
 	}
 }
 
-// submit queues a copy of o, and waits for room where there is none. The way that nearly every message takes
-// is kept shallow: else the stack of every sender's goroutine grows.
-func (c *committer) submit(ctx context.Context, o *Outcome) error {
-	space, err := c.offer(o)
+// submit queues a copy of m, and waits for room where there is none. The way that nearly every message takes is kept
+// shallow: else the stack of every sender's goroutine grows.
+func (c *committer) submit(ctx context.Context, m *Message, origin any) error {
+	space, err := c.offer(m, origin)
 	if space == nil {
 		return err
 	}
-	return c.submitLater(ctx, space, o)
+	return c.submitLater(ctx, space, m, origin)
 }
 
-// offer queues a copy of o. Where there is no room it returns what is closed when there may be.
-func (c *committer) offer(o *Outcome) (space <-chan struct{}, err error) {
+// offer queues a copy of m. Where there is no room it returns what is closed when there may be.
+func (c *committer) offer(m *Message, origin any) (space <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -130,20 +129,18 @@ func (c *committer) offer(o *Outcome) (space <-chan struct{}, err error) {
 		return nil, Errorf(Unavailable, "the server is shutting down")
 	case c.away:
 		return nil, errRefused()
-	case len(c.queue) >= maxQueued || c.bytes+len(o.Message.Body) > maxQueuedBytes:
+	case c.queue.len() >= maxQueued || c.bytes+len(m.Body) > maxQueuedBytes:
 		return c.space, nil
 	}
-	n := len(c.queue)
-	c.queue = slices.Grow(c.queue, 1)[:n+1]
-	c.queue[n] = *o // append would put a copy on the stack
-	c.bytes += len(o.Message.Body)
-	if n == 0 {
+	c.queue.add(m, origin)
+	c.bytes += len(m.Body)
+	if c.queue.len() == 1 {
 		c.wake()
 	}
 	return nil, nil
 }
 
-func (c *committer) submitLater(ctx context.Context, space <-chan struct{}, o *Outcome) (err error) {
+func (c *committer) submitLater(ctx context.Context, space <-chan struct{}, m *Message, origin any) (err error) {
 	late := time.NewTimer(submitWait)
 	defer late.Stop()
 	for space != nil {
@@ -154,7 +151,7 @@ func (c *committer) submitLater(ctx context.Context, space <-chan struct{}, o *O
 		case <-ctx.Done():
 			return Wrap(Unavailable, "cancelled", ctx.Err())
 		}
-		space, err = c.offer(o)
+		space, err = c.offer(m, origin)
 	}
 	return err
 }
@@ -163,7 +160,7 @@ func (c *committer) submitLater(ctx context.Context, space <-chan struct{}, o *O
 func (c *committer) run() {
 	for {
 		batch, more := c.take()
-		if len(batch) == 0 {
+		if batch.len() == 0 {
 			if !more {
 				return
 			}
@@ -175,25 +172,23 @@ func (c *committer) run() {
 }
 
 // take removes the next batch from the queue; more is false when none will ever come.
-func (c *committer) take() (batch []Outcome, more bool) {
+func (c *committer) take() (next batch, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, bytes := 0, 0
-	for n < len(c.queue) && n < maxBatch && bytes < maxBatchBytes {
-		bytes += len(c.queue[n].Message.Body)
+	for n < c.queue.len() && n < maxBatch && bytes < maxBatchBytes {
+		bytes += len(c.queue.messages[n].Body)
 		n++
 	}
 	if n == 0 {
-		return nil, !c.closed
+		return batch{}, !c.closed
 	}
-	if n == len(c.queue) {
-		batch, c.queue = c.queue, make([]Outcome, 0, n) // the next batch is about as large
-	} else {
-		batch, c.queue = c.queue[:n:n], append([]Outcome(nil), c.queue[n:]...)
-	}
+	next, rest := c.queue.cut(n)
+	c.queue = makeBatch(max(n, rest.len())) // what comes next is about as much
+	c.queue.addAll(rest)
 	c.bytes -= bytes
 	c.makeSpace()
-	return batch, true
+	return next, true
 }
 
 // makeSpace wakes those who wait for room. The caller holds c.mu.
@@ -204,26 +199,38 @@ func (c *committer) makeSpace() {
 
 // deliver hands a batch to the lanes of its conversations. It waits while a lane is full: that is the back-pressure
 // from delivery to those who send.
-func (c *committer) deliver(batch []Outcome) {
-	if len(batch) == 0 {
+func (c *committer) deliver(b batch) {
+	outcomes := b.ends()
+	if len(outcomes) == 0 {
 		return
 	}
-	if len(c.lanes) == 1 || len(batch) == 1 {
-		c.lanes[c.lane(&batch[0])] <- batch
+	if len(c.lanes) == 1 || len(outcomes) == 1 {
+		c.lanes[c.lane(&b.messages[0])] <- outcomes
 		return
 	}
+	counts := make([]int, len(c.lanes))
+	for i := range outcomes {
+		lane := c.lane(&b.messages[i])
+		outcomes[i].lane = uint16(lane)
+		counts[lane]++
+	}
+	parts, from := make([]Outcome, len(outcomes)), 0
 	split := make([][]Outcome, len(c.lanes))
-	for i := range batch {
-		lane := c.lane(&batch[i])
-		split[lane] = append(split[lane], batch[i])
+	for lane, n := range counts {
+		split[lane] = parts[from : from : from+n]
+		from += n
 	}
-	for i, part := range split {
+	for i := range outcomes {
+		lane := outcomes[i].lane
+		split[lane] = append(split[lane], outcomes[i])
+	}
+	for lane, part := range split {
 		if len(part) > 0 {
-			c.lanes[i] <- part
+			c.lanes[lane] <- part
 		}
 	}
 }
 
-func (c *committer) lane(o *Outcome) int {
-	return int(maphash.String(c.seed, string(o.Message.Conv)) % uint64(len(c.lanes)))
+func (c *committer) lane(m *Message) int {
+	return int(maphash.String(c.seed, string(m.Conv)) % uint64(len(c.lanes)))
 }

@@ -26,33 +26,29 @@ func errRefused() *Error {
 }
 
 // commit stores a batch and delivers its ends.
-func (c *committer) commit(batch []Outcome) {
-	messages := make([]Message, len(batch))
-	for i := range batch {
-		messages[i] = batch[i].Message
-	}
-	c.nonces.give(messages)
-	c.settle(batch, messages)
+func (c *committer) commit(b batch) {
+	c.nonces.give(b.messages)
+	c.settle(b)
 }
 
 // settle returns when the end of every message is known and delivered, or doubtWait is over.
-func (c *committer) settle(batch []Outcome, messages []Message) {
+func (c *committer) settle(b batch) {
 	var since time.Time // of the first failure
 	wait := backOffMin
 	for {
-		receipts, err := c.ask(messages)
-		n := len(receipts)
+		receipts, err := c.ask(b.messages)
 		for i, r := range receipts {
-			m := &batch[i].Message
-			m.Conv, m.Seq, m.At, batch[i].Repeat = r.Conv, r.Seq, r.At, r.Repeat
+			m := &b.messages[i]
+			m.Conv, m.Seq, m.At, b.outcomes[i].Repeat = r.Conv, r.Seq, r.At, r.Repeat
 		}
 		if CodeOf(err) != Unavailable {
 			c.back() // first: who hears an answer is taken at once
 		}
-		c.deliver(batch[:n])
-		batch, messages = batch[n:], messages[n:]
+		stored, rest := b.cut(len(receipts))
+		c.deliver(stored)
+		b = rest
 		if CodeOf(err) != Unavailable {
-			c.single(batch, messages, err)
+			c.single(b, err)
 			return
 		}
 		c.leave(err)
@@ -60,11 +56,11 @@ func (c *committer) settle(batch []Outcome, messages []Message) {
 			since = time.Now()
 		}
 		if time.Since(since) >= doubtWait || !c.pause(wait) {
-			c.refuse(batch, &Error{
+			c.refuse(b, &Error{
 				Code: Unavailable, Message: "the engine did not answer: the message may be stored; with the same ref it is safe to send it again",
 				RetryAfter: comeBack, Cause: err,
 			})
-			c.probe(messages[0].Conv)
+			c.probe(b.messages[0].Conv)
 			return
 		}
 		wait = min(2*wait, backOffMax)
@@ -87,17 +83,19 @@ func (c *committer) ask(messages []Message) ([]Receipt, error) {
 
 // single ends messages of which the engine says, as a batch, that it will not take them: one may be at fault, and the
 // others must not suffer for it.
-func (c *committer) single(batch []Outcome, messages []Message, err error) {
+func (c *committer) single(b batch, err error) {
 	switch {
-	case len(batch) == 0:
-	case len(batch) > 1:
-		for i := range batch {
-			c.settle(batch[i:i+1], messages[i:i+1])
+	case b.len() == 0:
+	case b.len() > 1:
+		for b.len() > 0 {
+			var one batch
+			one, b = b.cut(1)
+			c.settle(one)
 		}
 	case err == nil:
-		c.refuse(batch, Errorf(Internal, "internal error"))
+		c.refuse(b, Errorf(Internal, "internal error"))
 	default:
-		c.refuse(batch, AsError(err))
+		c.refuse(b, AsError(err))
 	}
 }
 
@@ -109,7 +107,7 @@ func (c *committer) leave(cause error) {
 		c.log.Warn("the engine does not answer, messages are refused", "error", cause)
 	}
 	refused := c.queue
-	c.queue, c.bytes = nil, 0
+	c.queue, c.bytes = batch{}, 0
 	c.makeSpace()
 	c.mu.Unlock()
 	c.refuse(refused, errRefused())
@@ -156,11 +154,11 @@ func (c *committer) pause(wait time.Duration) bool {
 	}
 }
 
-func (c *committer) refuse(batch []Outcome, err *Error) {
-	for i := range batch {
-		batch[i].Err = err
+func (c *committer) refuse(b batch, err *Error) {
+	for i := range b.outcomes {
+		b.outcomes[i].Err = err
 	}
-	c.deliver(batch)
+	c.deliver(b)
 }
 
 // nonces names messages: a prefix that no other committer has, and a count.

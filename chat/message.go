@@ -107,13 +107,14 @@ const (
 
 // Outcome is the end of one submitted draft. Err is nil when Message is stored (Repeat: was stored before).
 type Outcome struct {
-	Message Message
+	Message *Message
 	Repeat  bool
+	lane    uint16
 	Err     *Error
 	Origin  any // what came with Submit
 }
 
-// Door carries outcomes to the people behind it. Deliver must not keep the slice and should not wait for a client.
+// Door carries outcomes to the people behind it. Deliver must not keep the slice, may keep messages, changes neither, and should not wait for a client.
 // Outcomes of one conversation come in the order of their numbers; a door is called by several goroutines, each with
 // conversations of its own.
 type Door interface {
@@ -185,10 +186,10 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if d.Type == "" {
 		d.Type = "text"
 	}
-	return s.committer.submit(ctx, &Outcome{Origin: origin, Message: Message{
+	return s.committer.submit(ctx, &Message{
 		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
 		At: s.now().Truncate(time.Millisecond), Files: files,
-	}})
+	}, origin)
 }
 
 func (d *Draft) check() error {

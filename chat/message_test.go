@@ -43,7 +43,7 @@ func (d *door) wait(n int) []chat.Outcome {
 }
 
 // open starts the rules of messages over two engines, which may be one.
-func open(t *testing.T, messages chat.MessageStore, accounts chat.AccountStore, doors ...chat.Door) *chat.Messages {
+func open(t testing.TB, messages chat.MessageStore, accounts chat.AccountStore, doors ...chat.Door) *chat.Messages {
 	t.Helper()
 	s := chat.NewMessages(messages, accounts, time.Now)
 	s.Start(doors...)

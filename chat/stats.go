@@ -28,7 +28,7 @@ func (c *committer) figures() CommitStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return CommitStats{
-		Queued: len(c.queue), QueuedBytes: c.bytes,
+		Queued: c.queue.len(), QueuedBytes: c.bytes,
 		Batches: c.counters.batches.Load(), Messages: c.counters.messages.Load(),
 		Spent: time.Duration(c.counters.nanoseconds.Load()),
 	}

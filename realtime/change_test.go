@@ -211,7 +211,7 @@ func TestAChangeOvertakesItsMessage(t *testing.T) {
 		if v := b.hearVersion("message:changed"); v.Seq != seq || v.Message != "new" {
 			t.Errorf("Bob heard %+v", v)
 		}
-		h.door.Deliver([]chat.Outcome{{Message: m}})
+		h.door.Deliver([]chat.Outcome{{Message: &m}})
 		if v := b.hearVersion("newMessage"); v.Seq != seq || v.Message != "new" || v.Edited == 0 {
 			t.Errorf("Bob heard %+v", v)
 		}

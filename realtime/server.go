@@ -132,7 +132,7 @@ func (s *Server) Deliver(batch []chat.Outcome) {
 		if o.Err != nil || o.Repeat {
 			continue
 		}
-		m := &o.Message
+		m := o.Message
 		if m.To != m.Sender {
 			s.fanOut(m, "newMessage", m.To, sender, dirty)
 		}

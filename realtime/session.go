@@ -134,7 +134,7 @@ func (s *session) end(stored *chat.Message) (flush bool) {
 
 // settle answers the sender of a message.
 func (s *session) settle(o *chat.Outcome, sub *submission) (flush bool) {
-	stored := &o.Message
+	stored := o.Message
 	switch {
 	case o.Err != nil:
 		flush = s.refuse(sub.to, o.Err)
