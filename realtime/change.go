@@ -6,7 +6,6 @@ import (
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/realtime/engineio"
-	"github.com/parley-chat/parley/realtime/socketio"
 )
 
 func changeEvents() map[string]event {
@@ -72,7 +71,7 @@ func (s *session) announceTo(user chat.UserID, m *chat.Message, frame *engineio.
 }
 
 func changedFrame(m *chat.Message) *engineio.Frame {
-	return socketio.EventFrame("/", "message:changed", appendMessage(make([]byte, 0, 320+len(m.Body)), m, false))
+	return messageFrame("message:changed", m, false)
 }
 
 // change queues a change. Those of a conversation come in the order of their numbers, but for one that is told again.

@@ -64,6 +64,10 @@ func (s *session) Event(e *socketio.Event) {
 		s.refuse(answerOf(e), chat.Errorf(chat.Unauthenticated, howToLogIn))
 		return
 	}
+	if s.hinting && e.Name != "typing" { // it may wait, and a hint does not wait for it
+		s.hinting = false
+		s.conn.FlushNow()
+	}
 	event.handle(s, e)
 }
 

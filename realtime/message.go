@@ -76,7 +76,9 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 	err = rawjson.Fields(e.Args[0], func(name, value []byte) error {
 		switch string(name) {
 		case "form_id":
-			from = text(value)
+			if from = string(user); string(value) != `"`+from+`"` { // nearly always equal: that needs no copy
+				from = text(value)
+			}
 		case "toUserid":
 			to = text(value)
 		case "room":
@@ -161,7 +163,12 @@ func messagesBefore(ctx context.Context, s *session, r beforeRequest) (page, err
 
 // messageFrame makes the event that carries a message. offline marks one that was sent while the receiver was away.
 func messageFrame(event string, m *chat.Message, offline bool) *engineio.Frame {
-	return socketio.EventFrame("/", event, appendMessage(make([]byte, 0, 320+len(m.Body)), m, offline))
+	return socketio.WriteEventFrame("/", event, messageSize(m), func(b []byte) []byte { return appendMessage(b, m, offline) })
+}
+
+// messageSize is nearly what appendMessage appends to, and no less but for states, changes and escapes.
+func messageSize(m *chat.Message) int {
+	return 160 + 2*len(m.Conv) + len(m.Sender) + len(m.To) + len(m.Room) + len(m.Time) + len(m.Body) + len(m.Type) + len(m.Ref)
 }
 
 func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
@@ -224,6 +231,7 @@ func appendPlace(b []byte, m *chat.Message) []byte {
 
 // storedFrame makes the ack of a stored message.
 func storedFrame(ack int64, m *chat.Message) *engineio.Frame {
-	b := append(make([]byte, 0, 192), `{"ok":true,`...)
-	return socketio.AckFrame("/", ack, append(appendPlace(b, m), '}'))
+	return socketio.WriteAckFrame("/", ack, 80+2*len(m.Conv), func(b []byte) []byte {
+		return append(appendPlace(append(b, `{"ok":true,`...), m), '}')
+	})
 }

@@ -19,7 +19,8 @@ type session struct {
 
 	// Touched by Event alone, which is called one at a time.
 	events, bytes limit.Bucket
-	refusedInARow int
+	refusedInARow int32
+	hinting       bool          // a hint waits for FlushNow
 	storing       chan struct{} // closed when the files of the last message are stored, see chatFiles; nil for none
 
 	mu         sync.Mutex  // guards what follows; taken before the connection's

@@ -25,7 +25,7 @@ func (s *session) typing(e *socketio.Event) {
 		return
 	}
 	if user := s.userID(); user != to {
-		s.door.hint(user, to, on)
+		s.hint(user, to, on)
 	}
 	s.answer(answer, struct{}{})
 }
@@ -62,15 +62,16 @@ func readTyping(e *socketio.Event) (to chat.UserID, on bool, err error) {
 }
 
 // hint sends `typing`, encoded once, to the live sessions of a user. Whoever has much waiting is spared it.
-func (s *Server) hint(from, to chat.UserID, on bool) {
-	sessions := s.hub.of(to)
+func (s *session) hint(from, to chat.UserID, on bool) {
+	sessions := s.door.hub.of(to)
 	if len(sessions) == 0 {
 		return
 	}
 	frame := typingFrame(from, to, on)
-	for _, session := range sessions {
-		if session.isLive() && session.conn.Queued() <= maxLive && session.conn.Enqueue(frame) {
-			session.conn.Flush()
+	for _, other := range sessions {
+		if other.isLive() && other.conn.Queued() <= maxLive && other.conn.Enqueue(frame) {
+			s.conn.FlushLate(other.conn)
+			s.hinting = true
 		}
 	}
 }
@@ -82,11 +83,13 @@ func (s *session) isLive() bool {
 }
 
 func typingFrame(from, to chat.UserID, on bool) *engineio.Frame {
-	b := append(make([]byte, 0, 128), `{"user":"`...)
-	b = append(b, from...)
-	b = append(b, `","conv":"`...)
-	b = append(b, chat.DirectConv(from, to)...)
-	b = append(b, `","on":`...)
-	b = strconv.AppendBool(b, on)
-	return socketio.EventFrame("/", "typing", append(b, '}'))
+	return socketio.WriteEventFrame("/", "typing", 40+3*len(from)+len(to), func(b []byte) []byte {
+		b = append(b, `{"user":"`...)
+		b = append(b, from...)
+		b = append(b, `","conv":"`...)
+		b = append(b, chat.DirectConv(from, to)...)
+		b = append(b, `","on":`...)
+		b = strconv.AppendBool(b, on)
+		return append(b, '}')
+	})
 }

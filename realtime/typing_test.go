@@ -2,7 +2,11 @@ package realtime_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/parley-chat/parley/realtime"
 )
 
 func TestTypingIsHeardByWhoIsThere(t *testing.T) {
@@ -41,6 +45,33 @@ func TestTypingIsHeardByWhoIsThere(t *testing.T) {
 	h.join(bob, "phone").heardNothingElse("typing")
 	if convs, err := h.engine.Conversations(t.Context(), ann.id); err != nil || len(convs) > 0 {
 		t.Errorf("typing has made the conversations %v, error %v", convs, err)
+	}
+}
+
+// What Ann's client sends at once is told to Bob at once, but her typing does not wait for a question behind it that the
+// engine is slow to answer.
+func TestTypingDoesNotWaitForTheEngine(t *testing.T) {
+	h := open(t, func(c *realtime.Config) { c.Transport.Engine.PingInterval = time.Hour }) // a ping would take it along
+	ann, bob := h.register("ann"), h.register("bob")
+	a, b := h.join(ann, "phone"), h.join(bob, "phone")
+	goOn := make(chan struct{})
+	hold := func() { <-goOn }
+	release := sync.OnceFunc(func() { close(goOn) })
+	defer release()
+	h.engine.onPage.Store(&hold)
+	for _, on := range []bool{true, false} {
+		a.conn.Write([]byte(event("", "typing", object{"to": bob.id, "on": on})))
+	}
+	a.send(event("77", "message:since", object{"conv": convOf(ann, bob), "limit": 10}))
+	for _, on := range []bool{true, false} {
+		var heard struct{ On bool }
+		if b.hear("typing", &heard); heard.On != on {
+			t.Errorf("Bob heard %v, want %v", heard.On, on)
+		}
+	}
+	release()
+	if _, f := a.answer("77"); f != nil {
+		t.Errorf("the question was answered by %+v", f)
 	}
 }
 

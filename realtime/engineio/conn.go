@@ -30,6 +30,7 @@ type Conn struct {
 	polled  *lately[string] // marks of polls, see markOf
 	timer   timer
 
+	late    *[]*Conn // to flush when what came in one read has been heard; nil for none
 	queue   queue
 	queued  int    // bytes in queue and on their way to the kernel
 	doomed  bool   // over the bound, about to be closed
@@ -247,4 +248,35 @@ func (c *Conn) Flush() {
 		c.poll = nil
 	}
 	c.mu.Unlock()
+}
+
+// FlushLate is Flush of another connection, put off until all has been heard that came from this one in one read: what
+// several packets bring to one peer goes out in one write. Only a Handler's Message may call it, and it calls FlushNow
+// before it waits for anything.
+func (c *Conn) FlushLate(other *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.late == nil {
+		c.late = c.server.lates.Get().(*[]*Conn)
+	}
+	if n := len(*c.late); n == 0 || (*c.late)[n-1] != other {
+		*c.late = append(*c.late, other)
+	}
+}
+
+// FlushNow does what FlushLate has put off.
+func (c *Conn) FlushNow() {
+	c.mu.Lock()
+	late := c.late
+	c.late = nil
+	c.mu.Unlock()
+	if late == nil {
+		return
+	}
+	for _, other := range *late {
+		other.Flush()
+	}
+	clear(*late)
+	*late = (*late)[:0]
+	c.server.lates.Put(late)
 }

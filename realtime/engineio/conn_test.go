@@ -58,6 +58,48 @@ func TestSendingDoesNotWaitForTheHandler(t *testing.T) {
 	close(goOn)
 }
 
+// What several packets of one read bring to one peer goes out in one write, when all of them are heard or before
+// something is waited for; whichever transport brings them.
+func TestFlushLate(t *testing.T) {
+	var bob *guest
+	waiting := make(chan int, 1)
+	h := open(t, Config{}, func(g *guest, data []byte, _ bool) error {
+		switch string(data) {
+		case "tell":
+			bob.conn.Enqueue(text("hello"))
+			g.conn.FlushLate(bob.conn)
+		case "now":
+			g.conn.FlushNow()
+			waiting <- bob.conn.Queued()
+		case "leave":
+			return errors.New("a rule broken")
+		default:
+			waiting <- bob.conn.Queued()
+		}
+		return nil
+	})
+	hearing, guest := h.join()
+	bob = guest
+	one := text("hello").Len()
+	ann, _ := h.join()
+	ann.say("4tell", "4tell", "4look")
+	if n := receive(t, "a look", waiting); n != 2*one {
+		t.Errorf("%d bytes wait while there is more to hear, want two messages of %d", n, one)
+	}
+	hearing.mustHear("4hello", "4hello")
+	ann.say("4tell", "4now")
+	if n := receive(t, "a look", waiting); n != 0 {
+		t.Errorf("%d bytes wait that were to leave", n)
+	}
+	hearing.mustHear("4hello")
+	ann.say("4tell", "4leave") // her end is no reason to keep it
+	hearing.mustHear("4hello")
+
+	carl := h.come()
+	h.must(carl.post("4tell\x1e4tell"), 200, "ok")
+	hearing.mustHear("4hello", "4hello")
+}
+
 func TestSendsKeepEachSendersOrder(t *testing.T) {
 	const senders, sends = 50, 200
 	h := open(t, Config{}, nil)

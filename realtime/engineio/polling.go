@@ -220,6 +220,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	end, status := c.readPost(w, r)
+	c.FlushNow()
 	c.mu.Lock()
 	c.posting = false
 	c.mu.Unlock()

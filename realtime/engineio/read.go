@@ -19,6 +19,7 @@ func (c *Conn) readWebSocket(sock *webSocket) {
 }
 
 func (c *Conn) readMessages(sock *webSocket) error {
+	defer c.FlushNow()
 	for {
 		op, data, ok, err := sock.take()
 		switch {
@@ -27,6 +28,7 @@ func (c *Conn) readMessages(sock *webSocket) error {
 		case !ok:
 			// Answers to all that came in one read go out in one write.
 			c.Flush()
+			c.FlushNow()
 			if err := sock.fill(); err != nil {
 				return err
 			}

@@ -62,6 +62,7 @@ type Server struct {
 	noop    *Frame
 	buffers bufferPool // for reading
 	batches sync.Pool  // *[]byte, for writing
+	lates   sync.Pool  // *[]*Conn, for FlushLate
 	codecs  codecs     // for Config.Compress
 
 	mu      sync.RWMutex // guards what follows; taken after Conn.mu
@@ -92,6 +93,7 @@ func NewServer(cfg Config) *Server {
 		conns: make(map[string]*Conn),
 		idle:  make(chan struct{}),
 	}
+	s.lates.New = func() any { return new([]*Conn) }
 	go s.wheel.run(s.stop)
 	return s
 }

@@ -2,6 +2,8 @@ package socketio
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/parley-chat/parley/realtime/engineio"
@@ -224,42 +226,31 @@ func (c *client) leave(s *Socket, reason string) {
 	}
 }
 
-// sockets returns all sockets of the connection.
-func (c *client) sockets() []*Socket {
+// each calls do with every socket of the connection. A connection with that of "/" alone pays no memory for it.
+func (c *client) each(do func(s *Socket)) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := make([]*Socket, 0, 1+len(c.others))
-	if c.main != nil {
-		all = append(all, c.main)
+	main, others := c.main, slices.Collect(maps.Values(c.others))
+	c.mu.Unlock()
+	if main != nil {
+		do(main)
 	}
-	for _, s := range c.others {
-		all = append(all, s)
+	for _, s := range others {
+		do(s)
 	}
-	return all
 }
 
 // Pong implements engineio.Handler.
-func (c *client) Pong(index uint32) {
-	for _, s := range c.sockets() {
-		s.handler.Pong(index)
-	}
-}
+func (c *client) Pong(index uint32) { c.each(func(s *Socket) { s.handler.Pong(index) }) }
 
 // Tick implements engineio.Handler.
-func (c *client) Tick() {
-	for _, s := range c.sockets() {
-		s.handler.Tick()
-	}
-}
+func (c *client) Tick() { c.each(func(s *Socket) { s.handler.Tick() }) }
 
 // Closed implements engineio.Handler.
 func (c *client) Closed(reason string) {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	for _, s := range c.sockets() {
-		c.leave(s, reason)
-	}
+	c.each(func(s *Socket) { c.leave(s, reason) })
 	if c.extended != nil {
 		c.extended.close(reason)
 	}

@@ -19,6 +19,27 @@ func AckFrame(namespace string, id int64, argument []byte) *engineio.Frame {
 	return textFrame(typeAck, 0, namespace, id, "", argument)
 }
 
+// WriteEventFrame is EventFrame for an argument that write appends, of about size bytes: it is written once, where it
+// is sent from.
+func WriteEventFrame(namespace, name string, size int, write func(dst []byte) []byte) *engineio.Frame {
+	return engineio.NewText(len(namespace)+len(name)+frameRoom+size, func(dst []byte) []byte {
+		dst = append(appendHead(dst, typeEvent, 0, namespace), '[')
+		dst = append(rawjson.AppendString(dst, name), ',')
+		return append(write(dst), ']')
+	})
+}
+
+// WriteAckFrame is AckFrame likewise.
+func WriteAckFrame(namespace string, id int64, size int, write func(dst []byte) []byte) *engineio.Frame {
+	return engineio.NewText(len(namespace)+frameRoom+size, func(dst []byte) []byte {
+		dst = strconv.AppendInt(appendHead(dst, typeAck, 0, namespace), id, 10)
+		return append(write(append(dst, '[')), ']')
+	})
+}
+
+// frameRoom is room for what is in every frame: types, an ack id, quotes, brackets.
+const frameRoom = 32
+
 // EventFrames makes the packet of an event. An id that is not negative asks the client for an ack, see AckHandler.
 //
 // Where an attachment belongs, the arguments have {"_placeholder":true,"num":i}. The frames of a packet belong together:
@@ -50,7 +71,7 @@ func withAttachments(text *engineio.Frame, attachments [][]byte) []*engineio.Fra
 
 // textFrame makes the text of an event or ack; an ack has no name.
 func textFrame(kind byte, attachments int, namespace string, id int64, name string, args ...[]byte) *engineio.Frame {
-	size := len(namespace) + len(name) + 32
+	size := len(namespace) + len(name) + frameRoom
 	for _, arg := range args {
 		size += len(arg) + 1
 	}
