@@ -2,23 +2,35 @@ package main
 
 import (
 	"context"
-	"sync"
+	"fmt"
 	"time"
 
 	"github.com/parley-chat/parley/bench/figure"
-	"github.com/parley-chat/parley/bench/sio"
 )
 
-func idleScenario() scenario {
-	return scenario{
-		name: "idle", summary: "WebSockets log in and stay silent", sockets: 5000,
-		peers: everyPeer(),
-		columns: append([]figure.Column{
-			{Name: "KB/socket", Format: "%.1f", Against: true}, {Name: "connects/s", Format: "%.0f", Against: true},
-			{Name: "RSS MB", Format: "%.0f"},
-		}, faults("closed")...),
-		run: idle,
+// heartbeat is the interval of every peer's pings, socket.io's default.
+const heartbeat = 25 * time.Second
+
+// idles are WebSockets that log in and then only answer heartbeats. Those who compare nothing new at a smaller size play
+// the largest alone.
+func idles() []scenario {
+	var all []scenario
+	for _, n := range []int{1000, 5000, 10_000} {
+		s := scenario{
+			name: fmt.Sprintf("idle-%d", n), summary: fmt.Sprintf("%d WebSockets log in and stay silent but for heartbeats", n),
+			sockets: n, duration: 2 * heartbeat, peers: []string{"parley", "node"},
+			columns: append([]figure.Column{
+				{Name: "KB/socket", Format: "%.1f", Against: true}, {Name: "CPU us/socket/min", Format: "%.0f", Against: true},
+				{Name: "RSS MB", Format: "%.0f"},
+			}, faults("failed", "closed")...),
+			run: idle,
+		}
+		if n == 10_000 {
+			s.peers = everyPeer()
+		}
+		all = append(all, s)
 	}
+	return all
 }
 
 // Memory is at rest when it moved by less than restShare over restTime; a run waits restWait for that at the most.
@@ -28,92 +40,47 @@ const (
 	restWait  = 30 * time.Second
 )
 
-// idle connects sockets that log in and then stay silent but for heartbeats, and measures what each costs in memory.
+// idle measures what silent sockets cost: memory at the end, and CPU meanwhile.
 func idle(ctx context.Context, p *peer, o options) (figure.Run, error) {
 	n := o.sockets
-	first := max(n/50, 1) // touch the server's code and tables, and count for nothing
-	if err := p.start(); err != nil {
-		return nil, err
-	}
-	users, err := p.users(ctx, first+n)
+	users, err := p.fresh(ctx, n+max(n/warmShare, 1))
 	if err != nil {
 		return nil, err
 	}
-	// A fresh process: memory that registration left behind must not hide what the sockets take.
-	p.stop()
-	if err := p.start(); err != nil {
-		return nil, err
-	}
-	crowd := &crowd{}
+	crowd := new(crowd)
 	defer crowd.close()
-	if err := crowd.join(ctx, p, users[:first]); err != nil {
+	if err := crowd.join(ctx, p, users[n:]); err != nil {
 		return nil, err
 	}
-	before, err := rest(ctx, p)
+	empty, err := rest(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	if err := crowd.join(ctx, p, users[first:]); err != nil {
+	if err := crowd.join(ctx, p, users[:n]); err != nil {
 		return nil, err
 	}
-	took := time.Since(start)
-	after, err := rest(ctx, p)
+	if _, err := rest(ctx, p); err != nil {
+		return nil, err
+	}
+	before, err := p.process.CPU()
+	if err == nil {
+		err = wait(ctx, o.duration)
+	}
 	if err != nil {
 		return nil, err
 	}
+	after, err := p.process.CPU()
+	if err != nil {
+		return nil, err
+	}
+	full, err := p.process.RSS()
+	failed, closed := crowd.faults()
 	return figure.Run{
-		"KB/socket":  float64(after-before) / float64(n) / 1024,
-		"connects/s": float64(n) / took.Seconds(),
-		"RSS MB":     float64(after) / (1 << 20),
-		"closed":     float64(crowd.count()),
-	}, nil
-}
-
-// crowd are sockets that answer heartbeats and do nothing else.
-type crowd struct {
-	mu     sync.Mutex
-	conns  []*sio.Conn
-	closed int // by the server, or broken
-}
-
-func (c *crowd) join(ctx context.Context, p *peer, users []user) error {
-	return inParallel(len(users), func(i int) error {
-		conn, err := p.login(ctx, users[i])
-		if err != nil {
-			return err
-		}
-		c.mu.Lock()
-		c.conns = append(c.conns, conn)
-		c.mu.Unlock()
-		go c.listen(conn)
-		return nil
-	})
-}
-
-func (c *crowd) listen(conn *sio.Conn) {
-	for {
-		if _, err := conn.Read(); err != nil {
-			c.mu.Lock()
-			c.closed++
-			c.mu.Unlock()
-			return
-		}
-	}
-}
-
-func (c *crowd) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
-
-func (c *crowd) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, conn := range c.conns {
-		conn.Close()
-	}
+		"KB/socket":         float64(full-empty) / float64(n) / 1024,
+		"CPU us/socket/min": float64((after - before).Microseconds()) / float64(n) / o.duration.Minutes(),
+		"RSS MB":            float64(full) / (1 << 20),
+		"failed":            float64(failed), "closed": float64(closed),
+	}, err
 }
 
 // rest waits until the server's memory is at rest and returns it.

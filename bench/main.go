@@ -1,7 +1,7 @@
 // Command bench starts servers on this machine, one after the other, and measures each with the same client: Parley
 // from this source tree, Node's socket.io doing an in-memory relay, and others, a bare relay in Go as the lower bound.
 //
-//	go run ./bench -scenario chat,idle -runs 3
+//	go run ./bench -scenario chat,room,storm -runs 3
 //	go run ./bench -scenario chat -peers parley -binary before=/path/to/another/parley
 //	go run ./bench -scenario all -runs 5 -out bench/results
 //

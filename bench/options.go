@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	peers := flags.String("peers", "", "servers to measure; empty for all that can play a scenario")
-	wanted := flags.String("scenario", "chat,idle", "what to measure: all, or some of "+strings.Join(names, ","))
+	wanted := flags.String("scenario", "chat,idle-5000", "what to measure: all, or some of these, or room and idle for all of theirs: "+strings.Join(names, ","))
 	flags.Func("binary", "name=path: a Parley built elsewhere as one more peer, for comparing two builds", func(text string) error {
 		name, path, ok := strings.Cut(text, "=")
 		if !ok || name == "" || path == "" {
@@ -45,7 +46,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		o.binaries = append(o.binaries, prebuilt(name, path))
 		return nil
 	})
-	flags.DurationVar(&o.duration, "duration", 10*time.Second, "time measured")
+	flags.DurationVar(&o.duration, "duration", 0, "time measured; 0 for the scenario's own, mostly "+usualDuration.String())
 	flags.DurationVar(&o.warmup, "warmup", 2*time.Second, "time before that")
 	flags.IntVar(&o.sockets, "sockets", 0, "sockets, an even number; 0 for the scenario's own")
 	flags.IntVar(&o.window, "window", 8, "messages without an ack that a socket may have under way")
@@ -59,7 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration < time.Second || o.warmup < 0 || !(o.rate >= 0) {
+	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration != 0 && o.duration < time.Second || o.warmup < 0 || !(o.rate >= 0) {
 		return o, fmt.Errorf("sockets: an even number; window and runs: at least 1; body: at least %d; duration: at least 1s; warmup and rate: not negative", minBody)
 	}
 	if err := o.choosePeers(*peers); err != nil {
@@ -96,11 +97,16 @@ func (o *options) chooseScenarios(list string) error {
 		return nil
 	}
 	for name := range strings.SplitSeq(list, ",") {
-		i := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
-		if i < 0 {
+		found := false
+		for _, s := range scenarios() {
+			if family, _, _ := figure.Family(s.name); s.name == name || family == name {
+				o.scenarios = append(o.scenarios, s)
+				found = true
+			}
+		}
+		if !found {
 			return fmt.Errorf("unknown scenario %q", name)
 		}
-		o.scenarios = append(o.scenarios, scenarios()[i])
 	}
 	return nil
 }
@@ -109,6 +115,9 @@ func (o *options) chooseScenarios(list string) error {
 func (o options) of(s scenario) options {
 	if o.sockets == 0 {
 		o.sockets = s.sockets
+	}
+	if o.duration == 0 {
+		o.duration = cmp.Or(s.duration, usualDuration)
 	}
 	return o
 }
