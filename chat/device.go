@@ -17,8 +17,9 @@ type Device struct {
 
 // DeviceStore keeps devices.
 type DeviceStore interface {
-	// PutDevice stores the device, or moves its address and time and adds its tokens to those it has; created is true the
-	// first time. Of the tokens it keeps what KeptTokens says of them at the time that the device was seen.
+	// PutDevice stores the device, or adds its tokens to those it has; created is true the first time. Of the tokens it
+	// keeps what KeptTokens says of them at the time that the device was seen. The address and time of one that is there
+	// are See's to move: most logins are of a device that comes back with its token, and they write nothing.
 	PutDevice(ctx context.Context, d Device) (created bool, err error)
 	// Devices lists a user's devices, in no order.
 	Devices(ctx context.Context, user UserID) ([]Device, error)
@@ -56,7 +57,8 @@ type Devices struct {
 }
 
 // Login notes that a device came, with its user, id, address and token, and returns the cursors from which it goes on:
-// its own, or for a new device those of the user, so that it gets what none of her devices has.
+// its own, or for a new device those of the user, so that it gets what none of her devices has. Where and when a known one
+// is seen, Presence notes.
 func (s *Devices) Login(ctx context.Context, d Device) (map[ConvID]uint64, error) {
 	user, device := d.User, d.ID
 	if err := checkText("device", string(device), maxDevice); err != nil {

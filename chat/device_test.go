@@ -19,6 +19,14 @@ func login(t *testing.T, s *chat.Devices, user chat.UserID, device chat.DeviceID
 	}
 }
 
+// sight stores what Presence gathers when a device comes back.
+func sight(t *testing.T, engine chat.DeviceStore, user chat.UserID, device chat.DeviceID, address string, at time.Time) {
+	t.Helper()
+	if err := engine.See(t.Context(), []chat.Sighting{{User: user, Device: device, Address: address, At: at}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A new device gets what none of hers has. One that was there before goes on where it was.
 func TestDevicesGoOnWhereTheyWere(t *testing.T) {
 	engine, now := newEngine(t), &clock{now: noon()}
@@ -45,6 +53,7 @@ func TestDevicesGoOnWhereTheyWere(t *testing.T) {
 	if _, err := s.Login(t.Context(), chat.Device{User: ann, ID: "phone", Address: "203.0.113.7"}); err != nil {
 		t.Fatal(err)
 	}
+	sight(t, engine, ann, "phone", "203.0.113.7", now.Now())
 	devices, err := engine.Devices(t.Context(), ann)
 	if err != nil || len(devices) != 3 {
 		t.Fatalf("Ann has %+v, error %v", devices, err)
@@ -77,7 +86,8 @@ func TestDevicesHaveABound(t *testing.T) {
 		t.Fatal(err)
 	}
 	now.pass(time.Second)
-	login(t, s, ann, device(0), seqs{}) // so that device 1 is the one not seen for longest
+	login(t, s, ann, device(0), seqs{})
+	sight(t, engine, ann, device(0), "192.0.2.1", now.Now()) // so that device 1 is the one not seen for longest
 	now.pass(time.Second)
 	login(t, s, ann, "one more", seqs{})
 	devices, err := engine.Devices(t.Context(), ann)
@@ -199,6 +209,7 @@ func TestDevicesAreListedNewestFirst(t *testing.T) {
 	}
 	now.pass(time.Minute)
 	come(t, s, ann, "phone", "of phone", 1)
+	sight(t, s.Store, ann, "phone", "192.0.2.1", now.Now())
 	if err := s.Sockets.Beat(t.Context(), "east", now.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}

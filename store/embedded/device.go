@@ -27,7 +27,7 @@ func deviceValue(d *chat.Device) device {
 // PutDevice implements chat.DeviceStore.
 //
 // A new device is synced: were it forgotten, it would be new once more, and start from where the user's other devices
-// have come meanwhile. So is a new token, which has to end with the device. Where it was seen last may be lost.
+// have come meanwhile. So is a new token, which has to end with the device.
 func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err error) {
 	k, err := key(kindDevice, d.User)
 	if err != nil {
@@ -41,9 +41,15 @@ func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err
 			return err
 		}
 		tokens := chat.KeptTokens(slices.Concat(tokensOf(former.Tokens), d.Tokens), d.Seen)
-		created, c.mayLose = !known, known && slices.EqualFunc(tokens, former.Tokens, func(a chat.Token, b token) bool { return a.ID == b.ID })
-		d.Tokens = tokens
-		return c.put(k, deviceValue(&d))
+		switch created = !known; {
+		case created:
+			d.Tokens = tokens
+			return c.put(k, deviceValue(&d))
+		case slices.EqualFunc(tokens, former.Tokens, func(a chat.Token, b token) bool { return a.ID == b.ID }):
+			return nil
+		}
+		former.Tokens = storedTokens(tokens)
+		return c.put(k, former)
 	})
 	return created && err == nil, err
 }

@@ -35,8 +35,8 @@ func deviceKey(user chat.UserID, device chat.DeviceID) string {
 	return string(user) + "/" + escape(string(device))
 }
 
-// PutDevice stores the device, or moves it and adds its tokens; created is true the first time. As in put, the insert
-// decides who created it. MongoDB makes each update atomic; see stripe for FerretDB.
+// PutDevice stores the device, or adds its tokens; created is true the first time. As in put, the insert decides who
+// created it. MongoDB makes each update atomic; see stripe for FerretDB.
 func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
@@ -46,26 +46,23 @@ func (s *Store) PutDevice(ctx context.Context, d chat.Device) (created bool, err
 	tokens := chat.KeptTokens(d.Tokens, d.Seen)
 	d.Tokens = tokens
 	doc := newDeviceDoc(&d)
-	move := set(bson.D{{Key: "address", Value: doc.Address}, {Key: "seen", Value: doc.Seen}})
 	for {
-		var moved deviceDoc
-		update := move
-		if len(tokens) > 0 { // a login brings one
-			update = append(slices.Clone(move), addToken("tokens", tokens[0]))
+		var there deviceDoc
+		err := s.devices.FindOne(ctx, byID(doc.ID)).Decode(&there)
+		for _, t := range tokens {
+			if err == nil && !slices.Contains(there.Tokens, tokenText(t)) {
+				err = s.devices.FindOneAndUpdate(ctx, byID(doc.ID), bson.D{addToken("tokens", t)},
+					options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&there)
+			}
 		}
-		err := s.devices.FindOneAndUpdate(ctx, byID(doc.ID), update,
-			options.FindOneAndUpdate().SetReturnDocument(options.After)).Decode(&moved)
 		switch {
-		case err == nil && len(tokens) > 1:
-			tokens = tokens[1:]
 		case err == nil:
-			return false, s.pruneTokens(ctx, &moved, d.Seen)
+			return false, s.pruneTokens(ctx, &there, d.Seen)
 		case !errors.Is(err, mongo.ErrNoDocuments):
 			return false, failure(err)
-		default:
-			if _, err = s.devices.InsertOne(ctx, doc); !duplicate(err) {
-				return err == nil, failure(err)
-			}
+		}
+		if _, err = s.devices.InsertOne(ctx, doc); !duplicate(err) {
+			return err == nil, failure(err)
 		}
 	}
 }

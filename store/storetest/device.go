@@ -12,7 +12,7 @@ import (
 
 func deviceStories() []story {
 	return []story{
-		{name: "created once, then moved", tell: devicePut},
+		{name: "created once, moved by sight alone", tell: devicePut},
 		{name: "names are compared to the letter", tell: deviceLetters},
 		{name: "twenty bring the same device", tell: deviceRace},
 		{name: "forgotten with its cursors", tell: deviceDelete},
@@ -59,9 +59,12 @@ func devicePut(t *testing.T, p *place) {
 	putDevice(t, p, phone, true)
 	putDevice(t, p, laptop, true)
 	putDevice(t, p, bobs, true)
-	phone.Address, phone.Seen = "198.51.100.7", noon().Add(time.Hour)
-	putDevice(t, p, phone, false)
+	moved := phone
+	moved.Address, moved.Seen = "198.51.100.7", noon().Add(time.Hour)
+	putDevice(t, p, moved, false)
 	wantDevices(t, p, ann, phone, laptop)
+	noError(t, p.See(t.Context(), []chat.Sighting{{User: ann, Device: "phone", Address: moved.Address, At: moved.Seen}}))
+	wantDevices(t, p, ann, moved, laptop)
 	wantDevices(t, p, bob, bobs)
 }
 
@@ -144,7 +147,6 @@ func deviceReopen(t *testing.T, p *place) {
 	noError(t, p.DeleteDevice(t.Context(), ann, "laptop"))
 	p.reopen(t)
 	wantDevices(t, p, ann, phone)
-	phone.Seen = noon().Add(time.Minute)
 	putDevice(t, p, phone, false)
 	p.reopen(t)
 	wantDevices(t, p, ann, phone)

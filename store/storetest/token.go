@@ -82,7 +82,6 @@ func deviceTokens(t *testing.T, p *place) {
 		d := phone
 		d.Seen, d.Tokens = noon().Add(after), with
 		putDevice(t, p, d, created)
-		phone.Seen = d.Seen
 	}
 	has := func(want ...chat.Token) {
 		t.Helper()
