@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -119,5 +122,53 @@ func TestMemory(t *testing.T) {
 	}
 	if got := len(read(t, b)); got != 0 {
 		t.Errorf("the other engine has %d messages of this one", got)
+	}
+}
+
+// What was written with other tables than today's, by column and in small blocks, is read and added to.
+func TestFolderOfFormerTables(t *testing.T) {
+	dir := t.TempDir()
+	o := options(vfs.Default, &logger{log: slog.New(slog.DiscardHandler), exit: os.Exit})
+	o.Experimental.EnableColumnarBlocks = func() bool { return true }
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 4 << 10
+	}
+	db, err := pebble.Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := hello("1")
+	conv, err := parseConv(first.Conv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.NewBatch()
+	for key, value := range map[string][]byte{
+		string(kindVersion):         binary.AppendUvarint(nil, schema),
+		string(conv.message(1)):     encodeMessage(nil, &first),
+		string(refKey(nil, &first)): encodeReceipt(nil, &conv, 1, first.At),
+	} {
+		if err := b.Set([]byte(key), value, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(b.Commit(pebble.Sync), db.Flush(), db.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	receipts, err := s.Append(t.Context(), []chat.Message{first, hello("2")})
+	if err != nil || !receipts[0].Repeat || receipts[0].Seq != 1 || receipts[1].Seq != 2 {
+		t.Errorf("the former message's ref and a new message: %+v, %v", receipts, err)
+	}
+	if err := errors.Join(s.db.Flush(), s.db.Compact(t.Context(), []byte{0}, []byte{0xff}, false)); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, s); len(got) != 2 || string(got[0].Body) != string(first.Body) || got[1].Ref != "2" {
+		t.Errorf("read %+v", got)
 	}
 }
