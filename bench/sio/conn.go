@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -160,23 +161,20 @@ func (c *Conn) Write(packet []byte) { c.WriteFrame(ws.OpText, packet) }
 func (c *Conn) Flush() error { return c.w.Flush() }
 
 // ReadFrame returns the next text or binary frame; the bytes are good until the next one. It answers WebSocket pings
-// and no Engine.IO ones. No server of ours sends fragments, so a fragment is an error.
+// and no Engine.IO ones. No server of ours sends fragments, extensions or masks, so each of them is an error.
 func (c *Conn) ReadFrame() (ws.OpCode, []byte, error) {
 	for {
-		h, err := ws.ReadHeader(c.r)
+		op, length, err := c.readHeader()
 		if err != nil {
 			return 0, nil, err
 		}
-		if !h.Fin || h.Length > maxFrame {
-			return 0, nil, fmt.Errorf("unexpected frame: %+v", h)
-		}
-		c.in = slices.Grow(c.in[:0], int(h.Length))[:h.Length]
+		c.in = slices.Grow(c.in[:0], length)[:length]
 		if _, err := io.ReadFull(c.r, c.in); err != nil {
 			return 0, nil, err
 		}
-		switch h.OpCode {
+		switch op {
 		case ws.OpText, ws.OpBinary:
-			return h.OpCode, c.in, nil
+			return op, c.in, nil
 		case ws.OpClose:
 			code, reason := ws.ParseCloseFrameData(c.in)
 			return 0, nil, &ClosedError{int(code), reason}
@@ -188,13 +186,59 @@ func (c *Conn) ReadFrame() (ws.OpCode, []byte, error) {
 	}
 }
 
+// readHeader reads a frame's header (RFC 6455 section 5.2) where it stands in the buffer: ws.ReadHeader allocates, and
+// the load generator reads as many frames as all servers send.
+func (c *Conn) readHeader() (op ws.OpCode, length int, err error) {
+	head, err := c.r.Peek(2)
+	if err != nil {
+		return 0, 0, err
+	}
+	op, size, short := ws.OpCode(head[0]&0xf), uint64(head[1]), head[1]
+	if head[0]&0xf0 != 0x80 || short > 127 {
+		return 0, 0, fmt.Errorf("unexpected frame: %x", head)
+	}
+	taken := 2
+	switch short {
+	case 126:
+		taken = 4
+	case 127:
+		taken = 10
+	}
+	if taken > 2 {
+		if head, err = c.r.Peek(taken); err != nil {
+			return 0, 0, err
+		}
+		size = 0
+		for _, b := range head[2:] {
+			size = size<<8 | uint64(b)
+		}
+	}
+	if size > maxFrame {
+		return 0, 0, fmt.Errorf("a frame of %d bytes", size)
+	}
+	_, err = c.r.Discard(taken)
+	return op, int(size), err
+}
+
 // WriteFrame buffers one masked frame (RFC 6455 section 5.3), whatever its payload.
 func (c *Conn) WriteFrame(op ws.OpCode, payload []byte) {
-	h := ws.Header{Fin: true, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(payload))}
-	c.out = append(c.out[:0], payload...)
-	ws.Cipher(c.out, h.Mask, 0)
-	ws.WriteHeader(c.w, h) // errors stick to the buffer until Flush
-	c.w.Write(c.out)
+	const fin, masked = 0x80, 0x80
+	b := append(c.out[:0], fin|byte(op))
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, masked|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, masked|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, masked|127), uint64(n))
+	}
+	mask := ws.NewMask()
+	b = append(b, mask[:]...)
+	start := len(b)
+	b = append(b, payload...)
+	ws.Cipher(b[start:], mask, 0)
+	c.w.Write(b) // errors stick to the buffer until Flush
+	c.out = b
 }
 
 // SetReadDeadline bounds every read until it is set again; the zero time lifts the bound.
