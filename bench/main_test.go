@@ -9,32 +9,42 @@ import (
 	"github.com/parley-chat/parley/bench/figure"
 )
 
-// The generator and the bare relay run for real, briefly: every message arrives once and in order.
+// The generator and the bare relay run for real, briefly: every message arrives once and in order, whatever the talk,
+// and every figure is there.
 func TestRunMeasuresTheBareRelay(t *testing.T) {
-	out := t.TempDir()
-	var stdout, stderr strings.Builder
-	args := []string{"-peers=raw", "-scenario=chat", "-sockets=10", "-warmup=0s", "-duration=1s", "-out=" + out}
-	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
-		t.Fatal(err, stderr.String())
-	}
-	all, err := figure.Load(out)
-	if err != nil || all["chat"] == nil || len(all["chat"].Peers["raw"]) != 1 {
-		t.Fatalf("saved %v, %v", all, err)
-	}
-	for name, v := range all["chat"].Peers["raw"][0] {
-		switch name {
-		case "refused", "lost", "duplicates", "out of order":
-			if v != 0 {
-				t.Errorf("%s: %v", name, v)
-			}
-		default:
-			if v <= 0 {
-				t.Errorf("%s was not measured: %v", name, v)
+	for _, c := range []struct{ scenario, rate string }{{"chat", "0"}, {"chat", "200"}, {"chat-noack", "0"}, {"typing", "0"}, {"latency", "0"}} {
+		out := t.TempDir()
+		var stdout, stderr strings.Builder
+		args := []string{"-peers=raw", "-scenario=" + c.scenario, "-rate=" + c.rate, "-sockets=10", "-warmup=0s", "-duration=1s", "-out=" + out}
+		if err := run(t.Context(), args, &stdout, &stderr); err != nil {
+			t.Fatal(err, stderr.String())
+		}
+		all, err := figure.Load(out)
+		if err != nil || all[c.scenario] == nil || len(all[c.scenario].Peers["raw"]) != 1 {
+			t.Fatalf("saved %v, %v", all, err)
+		}
+		run := all[c.scenario].Peers["raw"][0]
+		for _, column := range all[c.scenario].Columns {
+			v, measured := run[column.Name]
+			switch {
+			case strings.HasSuffix(column.Name, atNodes): // Node is not here
+				if measured {
+					t.Errorf("%s at %s: %s is %v", c.scenario, c.rate, column.Name, v)
+				}
+			case !measured:
+				t.Errorf("%s at %s: no %s", c.scenario, c.rate, column.Name)
+			case column.Worst && v != 0:
+				t.Errorf("%s at %s: %v %s", c.scenario, c.rate, v, column.Name)
+			case column.Against && v <= 0 && !strings.HasPrefix(column.Name, "CPU"): // of few messages, less than a tick
+				t.Errorf("%s at %s: %s is %v", c.scenario, c.rate, column.Name, v)
 			}
 		}
-	}
-	if !strings.Contains(stdout.String(), "| bare relay, in memory |") {
-		t.Errorf("no row of it in\n%s", stdout.String())
+		if c.rate == "200" && run["delivered/s"] > 1000 { // the closed loop makes many thousands
+			t.Errorf("200 messages a second were to be sent, %v were delivered", run["delivered/s"])
+		}
+		if !strings.Contains(stdout.String(), "| bare relay, in memory |") {
+			t.Errorf("no row of it in\n%s", stdout.String())
+		}
 	}
 }
 
@@ -57,7 +67,7 @@ func TestAFailedRunIsShown(t *testing.T) {
 
 func TestParseRefusesWhatItCannotMeasure(t *testing.T) {
 	for _, args := range []string{
-		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-warmup=-1s",
+		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-warmup=-1s", "-rate=-1", "-rate=NaN",
 		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-what", "more",
 	} {
 		if _, err := parse([]string{args}, &strings.Builder{}); err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/bench/figure"
+	"github.com/parley-chat/parley/bench/proc"
 )
 
 // drainWait is how long a run waits, after the last sign of life, for what is still under way.
@@ -23,10 +24,14 @@ type pairs struct {
 	errs    []error
 }
 
+// generatorCost is the column of what a message costs the client side: where it is far from the server's, it is the
+// generator that bounds the throughput.
+const generatorCost = "generator us/msg"
+
 // counts are the sums over all talkers at one moment.
 type counts struct {
 	sent, acked, refused, received int64
-	cpu                            time.Duration
+	cpu, own                       time.Duration // of the server and of the generator
 	at                             time.Time
 }
 
@@ -128,6 +133,7 @@ func (s *pairs) observe(ctx context.Context, o options, silence func()) (figure.
 	run := figure.Run{
 		"delivered/s": delivered / after.at.Sub(before.at).Seconds(),
 		"CPU us/msg":  float64((after.cpu - before.cpu).Microseconds()) / delivered,
+		generatorCost: float64((after.own - before.own).Microseconds()) / delivered,
 	}
 	s.latencies.put(run, "")
 	return run, nil
@@ -160,7 +166,12 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 func (s *pairs) count() (c counts, err error) {
-	c.cpu, err = s.peer.process.CPU()
+	if c.cpu, err = s.peer.process.CPU(); err != nil {
+		return c, err
+	}
+	if c.own, err = proc.OwnCPU(); err != nil {
+		return c, err
+	}
 	c.at = time.Now()
 	for _, t := range s.talkers {
 		// sent last: what is acked was sent, also while the talkers go on
@@ -169,7 +180,7 @@ func (s *pairs) count() (c counts, err error) {
 		c.refused += t.refused.Load()
 		c.sent += t.sent.Load()
 	}
-	return c, err
+	return c, nil
 }
 
 // finish closes, and adds to a run what must not have happened since the beginning.

@@ -15,6 +15,7 @@ func talks() []scenario {
 	columns := append([]figure.Column{
 		{Name: "delivered/s", Format: "%.0f", Against: true}, {Name: "CPU us/msg", Format: "%.1f", Against: true},
 		{Name: "p50 ms", Format: "%.2f"}, {Name: "p99 ms", Format: "%.2f"}, {Name: "p99.9 ms", Format: "%.2f"},
+		{Name: generatorCost, Format: "%.1f"},
 	}, faults(talkFaults()...)...)
 	return []scenario{
 		{
@@ -24,11 +25,11 @@ func talks() []scenario {
 			name: "chat-noack", summary: "the same without asking for acks; what arrives makes room for the next",
 			sockets: 200, peers: everyPeer(), columns: columns, run: talk(byWebSocket, chatWithoutAcks),
 		}, {
-			name: "typing", summary: "pairs of sockets tell each other that they type: relayed and not stored, by anybody",
+			name: "typing", summary: "pairs of sockets tell each other that they type, which nobody stores; two events swapped show as one lost and one twice",
 			sockets: 200, peers: everyPeer(), columns: columns, run: talk(byWebSocket, typing),
 		}, {
 			name: "chat-polling", summary: "pairs write to each other and wait for acks, by HTTP long-polling",
-			sockets: 200, peers: []string{"parley", "node"}, columns: columns, run: talk(byPolling, chatWithAcks),
+			sockets: 200, peers: []string{"parley", "node", "stock", "socketioxide"}, columns: columns, run: talk(byPolling, chatWithAcks),
 		},
 	}
 }

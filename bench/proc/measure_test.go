@@ -19,6 +19,16 @@ func TestParseCPU(t *testing.T) {
 	}
 }
 
+func TestOwnCPUGrowsWithWork(t *testing.T) {
+	before, err := OwnCPU()
+	for after := before; after == before && err == nil; { // the work is asking
+		after, err = OwnCPU()
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParseRSS(t *testing.T) {
 	if got, err := parseRSS([]byte("VmHWM:\t  900 kB\nVmRSS:\t  123 kB\nThreads: 4\n")); err != nil || got != 123<<10 {
 		t.Errorf("%v, %v; want %d", got, err, 123<<10)
