@@ -37,7 +37,7 @@ func parseLong(args []string, stderr io.Writer) (o longOptions, err error) {
 	flags.DurationVar(&o.duration, "duration", 20*time.Minute, "time measured")
 	flags.DurationVar(&o.every, "every", 5*time.Second, "between two samples")
 	flags.IntVar(&o.crowd, "people", 1000, "who write to each other, an even number")
-	flags.IntVar(&o.rate, "rate", 8000, "messages a second of all who are online together")
+	flags.IntVar(&o.rate, "rate", 6000, "messages a second of all who are online together")
 	flags.DurationVar(&o.stay, "stay", 30*time.Second, "that a connection lasts on average")
 	flags.IntVar(&o.body, "body", 100, "bytes in a message")
 	flags.StringVar(&o.out, "out", "", "folder to write the samples to as JSON, besides the table on standard output")

@@ -188,7 +188,7 @@ func (m *mongoBench) engine(ctx context.Context, uri string) error {
 			}
 			return err
 		}},
-		{"the last numbers of 20 conversations", 0, func() error {
+		{"the last numbers of 20 conversations, asked for before", 0, func() error {
 			_, err := engine.Last(ctx, convs)
 			return err
 		}},

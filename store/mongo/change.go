@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/parley-chat/parley/chat"
 	"go.mongodb.org/mongo-driver/bson"
@@ -113,11 +114,54 @@ func (s *Store) Changed(ctx context.Context, conv chat.ConvID, after uint64, lim
 	return page, nil
 }
 
-// LastChanges returns the highest change number of each conversation, 0 where it has none.
+// changesAtOnce bounds the changes that LastChanges reads of many conversations in one find.
+const changesAtOnce = 1000
+
+// LastChanges returns the highest change number of each conversation, 0 where it has none. Most conversations have few
+// changes or none, so one find brings those of many. Where they have more, it is a find each.
 func (s *Store) LastChanges(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	return ofEach(ctx, convs, s.lastChange)
+	last := make([]uint64, 0, len(convs))
+	for part := range slices.Chunk(convs, endsInFind) {
+		found, err := s.lastChanges(ctx, part)
+		if err != nil {
+			return nil, failure(err)
+		}
+		last = append(last, found...)
+	}
+	return last, nil
+}
+
+func (s *Store) lastChanges(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
+	ranges := make(bson.A, len(convs))
+	for i, conv := range convs {
+		ranges[i] = changesOf(conv, 0)
+	}
+	var docs []struct {
+		Conv   chat.ConvID `bson:"conv"`
+		Change int64       `bson:"change"`
+	}
+	if len(convs) > 1 {
+		err := find(ctx, s.messages, bson.D{{Key: "$or", Value: ranges}}, &docs, options.Find().
+			SetProjection(bson.D{{Key: "conv", Value: 1}, {Key: "change", Value: 1}}).
+			SetLimit(changesAtOnce).SetBatchSize(changesAtOnce+1))
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(convs) == 1 || len(docs) == changesAtOnce {
+		return ofEach(ctx, convs, s.lastChange)
+	}
+	highest := make(map[chat.ConvID]uint64, len(docs))
+	for _, d := range docs {
+		highest[d.Conv] = max(highest[d.Conv], uint64(d.Change))
+	}
+	last := make([]uint64, len(convs))
+	for i, conv := range convs {
+		last[i] = highest[conv]
+	}
+	return last, nil
 }
 
 func (s *Store) lastChange(ctx context.Context, conv chat.ConvID) (uint64, error) {

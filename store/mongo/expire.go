@@ -53,7 +53,7 @@ func (s *Store) expireIn(ctx context.Context, conv chat.ConvID, before time.Time
 	if err != nil || len(first) == 0 || !first[0].At.Before(before) {
 		return 0, 0, true, err
 	}
-	newest, err := s.newest(ctx, conv)
+	newest, err := s.end(ctx, conv)
 	last := newest.Seq
 	if err != nil {
 		return 0, 0, false, failure(err)

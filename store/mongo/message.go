@@ -2,18 +2,15 @@ package mongo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/parley-chat/parley/chat"
 	"go.mongodb.org/mongo-driver/bson"
 	"go.mongodb.org/mongo-driver/bson/bsontype"
-	"go.mongodb.org/mongo-driver/mongo"
 	"go.mongodb.org/mongo-driver/mongo/options"
 	"go.mongodb.org/mongo-driver/x/bsonx/bsoncore"
 )
@@ -154,72 +151,6 @@ func (s *Store) page(ctx context.Context, above, below string, order, limit int)
 		page[i] = docs[i].message()
 	}
 	return page, nil
-}
-
-// lastAtOnce bounds the finds of one Last that run at the same time. Each is one step into the index of _id. To get all
-// by one command that does not read every message would take another index, to be written with each message.
-const lastAtOnce = 16
-
-// Last returns the highest number of each conversation, 0 where it has none.
-func (s *Store) Last(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	return s.lastNumbers(ctx, convs)
-}
-
-// Newest returns the place of the message with the highest number in each conversation; Seq is 0 where it has none.
-func (s *Store) Newest(ctx context.Context, convs []chat.ConvID) ([]chat.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	return ofEach(ctx, convs, s.newest)
-}
-
-func (s *Store) lastNumbers(ctx context.Context, convs []chat.ConvID) ([]uint64, error) {
-	return ofEach(ctx, convs, func(ctx context.Context, conv chat.ConvID) (uint64, error) {
-		r, err := s.newest(ctx, conv)
-		return r.Seq, err
-	})
-}
-
-// ofEach asks for one thing of each conversation, lastAtOnce at a time.
-func ofEach[T any](ctx context.Context, convs []chat.ConvID, ask func(context.Context, chat.ConvID) (T, error)) ([]T, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	found := make([]T, len(convs))
-	next := make(chan int)
-	var readers sync.WaitGroup
-	for range min(lastAtOnce, len(convs)) {
-		readers.Go(func() {
-			for i := range next {
-				var err error
-				if found[i], err = ask(ctx, convs[i]); err != nil {
-					cancel(err) // the first cause counts; the others end at once
-				}
-			}
-		})
-	}
-	for i := range convs {
-		next <- i
-	}
-	close(next)
-	readers.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return nil, failure(err)
-	}
-	return found, nil
-}
-
-func (s *Store) newest(ctx context.Context, conv chat.ConvID) (chat.Receipt, error) {
-	var d struct {
-		Seq int64     `bson:"seq"`
-		At  time.Time `bson:"at"`
-	}
-	err := s.messages.FindOne(ctx, under(string(conv)),
-		options.FindOne().SetSort(byID(-1)).SetProjection(bson.D{{Key: "seq", Value: 1}, {Key: "at", Value: 1}})).Decode(&d)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return chat.Receipt{Conv: conv}, nil
-	}
-	return chat.Receipt{Conv: conv, Seq: uint64(d.Seq), At: d.At}, err
 }
 
 // Conversations lists the direct conversations of a user, in no order.

@@ -32,6 +32,10 @@ func TestNumbersForgetTheOldAndStayBounded(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d", c.conv, seq, ok, c.want)
 		}
 	}
+	n.set("busy", 1) // read long ago
+	if seq, _ := n.get("busy"); seq != total-1 {
+		t.Errorf("went back to %d", seq)
+	}
 	n.forget("busy") // it stands in both generations
 	if seq, ok := n.get("busy"); ok {
 		t.Errorf("forgotten, and yet %d", seq)

@@ -67,7 +67,7 @@ type Store struct {
 	most   batches
 	ferret bool // the server is FerretDB
 
-	appending chan struct{} // holds one token while Append runs; guards numbers
+	appending chan struct{} // holds one token while Append runs
 	numbers   numbers
 
 	advancing sync.Mutex // see AdvanceCursors
