@@ -1,14 +1,12 @@
 package extension
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/parley-chat/parley/realtime/engineio"
 )
-
-// fewUnsent is how many connections a broadcast flushes by itself: fewer are not worth another goroutine.
-const fewUnsent = 16
 
 // What may be broadcast before a flusher's next round begins. More joins no more writes, for a write takes 16 KB; and all
 // of it may wait for one connection, whose bounded queue has to hold it.
@@ -109,12 +107,6 @@ func (f *flushers) assign() *flusher { return f.all[f.next.Add(1)%uint64(len(f.a
 
 // flush sees to it that what was just queued on connections is written.
 func (f *flushers) flush(unsent []*wire, frames []*engineio.Frame) {
-	if len(unsent) <= fewUnsent {
-		for _, w := range unsent {
-			w.conn.Flush()
-		}
-		return
-	}
 	for _, w := range unsent {
 		w.flusher.add(w)
 	}
@@ -123,6 +115,8 @@ func (f *flushers) flush(unsent []*wire, frames []*engineio.Frame) {
 		bytes += frame.Len()
 	}
 	for _, one := range f.all {
-		one.pace(len(frames), bytes)
+		if slices.ContainsFunc(unsent, func(w *wire) bool { return w.flusher == one }) {
+			one.pace(len(frames), bytes)
+		}
 	}
 }
