@@ -155,8 +155,15 @@ func runLong(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		longOptions: o, ctx: ctx, url: p.process.URL, metrics: "http://" + debug, data: p.data, stderr: stderr, start: time.Now(),
 		pace: time.Duration(o.crowd) * time.Second / time.Duration(o.rate), latency: newHistogram(),
 	}
-	if err := r.live(users); err != nil {
+	err = r.live(users)
+	if err == nil {
+		err = p.process.Stop(10 * time.Second) // as promised, after all of that
+	}
+	if err != nil {
 		return fmt.Errorf("%w\n%s", err, p.process.Stderr())
+	}
+	if said := p.process.Stderr(); said != "" {
+		fmt.Fprintf(stderr, "the server said:\n%s\n", said)
 	}
 	return r.report(stdout)
 }

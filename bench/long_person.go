@@ -143,8 +143,7 @@ func (p *longPerson) hear(packet []byte, former *uint64) error {
 	p.heard.take(number)
 	p.last = max(p.last, seq)
 	p.mu.Unlock()
-	live := int64(due) >= p.since.Load() && p.since.Load() > 0
-	p.run.delivered(p.run.now()-due, live)
+	p.run.delivered(p.run.now()-due, int64(due) >= p.since.Load())
 	return nil
 }
 
