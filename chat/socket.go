@@ -15,8 +15,8 @@ type Socket struct {
 	Since  time.Time
 }
 
-// SocketStore keeps the mapping from users to sockets. It may lose in a crash what it was told in the last second:
-// the sockets died with the node.
+// SocketStore keeps the mapping from users to sockets. It may lose in a crash what it was told in the last second: the
+// sockets died with the node. An engine that serves one node alone may lose all when it closes, for the same reason.
 type SocketStore interface {
 	// PutSocket stores an entry, or replaces the one of the same user and id.
 	PutSocket(ctx context.Context, s Socket) error

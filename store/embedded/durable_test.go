@@ -271,7 +271,7 @@ func TestCursorsReachTheDisk(t *testing.T) {
 }
 
 // What may be lost does not wait for the disk, and is there soon, though nobody asks.
-func TestHeartbeatsReachTheDisk(t *testing.T) {
+func TestSightingsReachTheDisk(t *testing.T) {
 	d := newDisk()
 	s := d.open(t, nil)
 	defer s.Close()
@@ -279,11 +279,11 @@ func TestHeartbeatsReachTheDisk(t *testing.T) {
 		t.Helper()
 		after := d.cut().open(t, nil)
 		defer after.Close()
-		_, known, err := after.get(named(kindNode, "node"))
+		last, err := after.LastSeen(t.Context(), []chat.UserID{ann})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return known
+		return !last[0].IsZero()
 	}
 	syncing := make(chan struct{})
 	tell := func() error {
@@ -291,11 +291,11 @@ func TestHeartbeatsReachTheDisk(t *testing.T) {
 		return nil
 	}
 	d.onSync.Store(&tell)
-	if err := s.Beat(t.Context(), "node", time.Now()); err != nil {
+	if err := s.See(t.Context(), []chat.Sighting{{User: ann, Device: "phone", At: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
 	if found() {
-		t.Error("the heartbeat waited for the disk")
+		t.Error("the sighting waited for the disk")
 	}
 	<-syncing // nobody asked for it
 	d.onSync.Store(nil)
@@ -304,7 +304,7 @@ func TestHeartbeatsReachTheDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !found() {
-		t.Error("after the cut the heartbeat is gone")
+		t.Error("after the cut the sighting is gone")
 	}
 }
 

@@ -25,8 +25,7 @@ import (
 //	c     user, device (behind length), conv    delivered cursor: uvarint
 //	d     user, device                          device: JSON
 //	o     user                                  seen last: milliseconds since 1970 (varint)
-//	s     user, socket                          socket: JSON
-//	n     node                                  alive until: JSON
+//	s, n                                        of former versions, see dropSockets
 //	w     conv, block (8 bytes, big endian)     sketch: see encodeSketch
 //	b     file (24 characters)                  file: JSON
 //	k     file                                  empty: the file is loose, that is not kept

@@ -2,40 +2,69 @@ package embedded
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/parley-chat/parley/chat"
 )
 
-// socket is the value of a socket. Its user and id are in the key.
-type socket struct {
-	Device chat.DeviceID `json:"device"`
-	Node   chat.NodeID   `json:"node"`
-	Since  time.Time     `json:"since"`
+// sockets are where users can be reached. They are kept in memory alone: one process has the folder at a time, and its
+// sockets end with it. So a login that writes nothing else writes nothing. The zero value is ready.
+type sockets struct {
+	mu    sync.RWMutex // guards what follows
+	users map[chat.UserID][]chat.Socket
+	nodes map[chat.NodeID]time.Time // alive until then
 }
 
 // PutSocket implements chat.SocketStore.
 func (s *Store) PutSocket(ctx context.Context, sock chat.Socket) error {
-	k, err := key(kindSocket, sock.User)
-	if err != nil {
+	if !sock.User.Valid() {
+		return chat.Errorf(chat.Invalid, "not a user id")
+	}
+	if err := s.enter(ctx); err != nil {
 		return err
 	}
-	return s.update(ctx, func(c *change) error {
-		c.mayLose = true
-		return c.put(append(k, sock.ID...), socket{Device: sock.Device, Node: sock.Node, Since: sock.Since})
-	})
+	defer s.leave()
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	if s.sockets.users == nil {
+		s.sockets.users = make(map[chat.UserID][]chat.Socket)
+	}
+	here := s.sockets.users[sock.User]
+	if i := slices.IndexFunc(here, func(o chat.Socket) bool { return o.ID == sock.ID }); i >= 0 {
+		here[i] = sock
+		return nil
+	}
+	s.sockets.users[sock.User] = append(here, sock)
+	return nil
 }
 
-// DeleteSocket implements chat.SocketStore.
+// DeleteSocket implements chat.SocketStore. It deletes while the disk is away, too: what it left would stay.
 func (s *Store) DeleteSocket(ctx context.Context, user chat.UserID, id chat.SocketID) error {
-	k, err := key(kindSocket, user)
-	if err != nil {
-		return err
+	s.sockets.mu.Lock()
+	s.sockets.keep(user, func(o chat.Socket) bool { return o.ID != id })
+	s.sockets.mu.Unlock()
+	err := s.enter(ctx)
+	if err == nil {
+		s.leave()
 	}
-	return s.update(ctx, func(c *change) error {
-		c.mayLose = true
-		return broken(c.Delete(append(k, id...), nil))
-	})
+	return err
+}
+
+// keep leaves a user the sockets that are to stay, and says how many went. The caller holds the lock.
+func (s *sockets) keep(user chat.UserID, stays func(chat.Socket) bool) (gone int) {
+	former := s.users[user]
+	rest := slices.DeleteFunc(former, func(o chat.Socket) bool { return !stays(o) })
+	if len(rest) == 0 {
+		delete(s.users, user)
+	} else {
+		s.users[user] = rest
+	}
+	return len(former) - len(rest)
 }
 
 // Sockets implements chat.SocketStore.
@@ -44,65 +73,71 @@ func (s *Store) Sockets(ctx context.Context, users []chat.UserID, now time.Time)
 		return nil, err
 	}
 	defer s.leave()
-	var sockets []chat.Socket
+	s.sockets.mu.RLock()
+	defer s.sockets.mu.RUnlock()
+	var found []chat.Socket
 	for _, user := range users {
-		k, err := key(kindSocket, user)
-		if err != nil {
-			return nil, err
-		}
-		err = s.each(k, func(rest, value []byte) error {
-			var v socket
-			if err := unpack(value, &v); err != nil {
-				return err
+		for _, sock := range s.sockets.users[user] {
+			if s.sockets.nodes[sock.Node].After(now) {
+				found = append(found, sock)
 			}
-			var until time.Time
-			if _, err := s.load(named(kindNode, string(v.Node)), &until); err != nil || !until.After(now) {
-				return err
-			}
-			sockets = append(sockets, chat.Socket{
-				ID: chat.SocketID(rest), User: user, Device: v.Device, Node: v.Node, Since: v.Since,
-			})
-			return nil
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
-	return sockets, nil
+	return found, nil
 }
 
 // Beat implements chat.SocketStore.
 func (s *Store) Beat(ctx context.Context, node chat.NodeID, until time.Time) error {
-	return s.update(ctx, func(c *change) error {
-		c.mayLose = true
-		return c.put(named(kindNode, string(node)), until)
-	})
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	if s.sockets.nodes == nil {
+		s.sockets.nodes = make(map[chat.NodeID]time.Time)
+	}
+	s.sockets.nodes[node] = until
+	return nil
 }
 
-// SweepSockets implements chat.SocketStore. It reads through all sockets only when a node died.
+// SweepSockets implements chat.SocketStore. It looks through all sockets only when a node died.
 func (s *Store) SweepSockets(ctx context.Context, now time.Time) (removed int, err error) {
-	err = s.update(ctx, func(c *change) error {
-		c.mayLose = true
-		dead := make(map[chat.NodeID]bool)
-		err := s.each([]byte{kindNode}, func(node, value []byte) error {
-			var until time.Time
-			if err := unpack(value, &until); err != nil || until.After(now) {
-				return err
-			}
-			dead[chat.NodeID(node)] = true
-			return broken(c.Delete(named(kindNode, string(node)), nil))
-		})
-		if err != nil || len(dead) == 0 {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	s.sockets.mu.Lock()
+	defer s.sockets.mu.Unlock()
+	dead := make(map[chat.NodeID]bool)
+	for node, until := range s.sockets.nodes {
+		if !until.After(now) {
+			dead[node] = true
+			delete(s.sockets.nodes, node)
+		}
+	}
+	if len(dead) == 0 {
+		return 0, nil
+	}
+	for _, user := range slices.Collect(maps.Keys(s.sockets.users)) {
+		removed += s.sockets.keep(user, func(o chat.Socket) bool { return !dead[o.Node] })
+	}
+	return removed, nil
+}
+
+// dropSockets removes what former versions left in the folder: they wrote sockets down.
+func (s *Store) dropSockets() error {
+	for _, kind := range []byte{kindSocket, kindNode} {
+		left := false
+		if err := s.each([]byte{kind}, func(_, _ []byte) error { left = true; return nil }); err != nil {
 			return err
 		}
-		return s.each([]byte{kindSocket}, func(rest, value []byte) error {
-			var v socket
-			if err := unpack(value, &v); err != nil || !dead[v.Node] {
-				return err
-			}
-			removed++
-			return broken(c.Delete(named(kindSocket, string(rest)), nil))
-		})
-	})
-	return removed, err
+		if !left {
+			continue
+		}
+		if err := s.db.DeleteRange([]byte{kind}, []byte{kind + 1}, pebble.NoSync); err != nil {
+			return broken(err)
+		}
+	}
+	return nil
 }

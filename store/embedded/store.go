@@ -56,6 +56,7 @@ type Store struct {
 
 	numbering numbering
 	changes   changes
+	sockets   sockets
 }
 
 var _ chat.Store = (*Store)(nil)
@@ -106,7 +107,9 @@ func open(dir string, disk vfs.FS, log *slog.Logger, patience time.Duration) (*S
 	if err = s.openDB(); err != nil {
 		err = openError(dir, err)
 	} else {
-		err = s.checkSchema()
+		if err = s.checkSchema(); err == nil {
+			err = s.dropSockets()
+		}
 	}
 	if err != nil {
 		s.closeDB()
