@@ -72,6 +72,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 
 bench: ## measure everything beside Node's socket.io, for hours; BENCH="-runs 3" and others, see go run ./bench -help
 	$(GO) run ./bench -scenario all -runs 5 -out bench/results $(BENCH)
+	$(GO) run ./bench profile -out bench/results
 	$(GO) run ./bench long -out bench/results
 	$(GO) run ./bench growth -out bench/results
 	$(GO) run ./bench commit -out bench/results

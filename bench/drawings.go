@@ -33,7 +33,56 @@ func draw(all map[string]*figure.Series) (map[string][]byte, error) {
 		}
 		drawings["growth-"+g.family] = svg.Bytes()
 	}
+	for _, b := range []struct {
+		name, title, yLabel string
+		groups              []group
+	}{
+		{"cpu", "server CPU per message", "us", []group{
+			{"chat", "chat", "CPU us/msg"}, {"chat-noack", "no ack", "CPU us/msg"}, {"typing", "typing", "CPU us/msg"}, {"chat-polling", "polling", "CPU us/msg"},
+		}},
+		{"latency", "latency at half of Node's peak rate", "ms", []group{
+			{"latency", "p50", "p50 ms" + atNodes}, {"latency", "p99", "p99 ms" + atNodes}, {"latency", "p99.9", "p99.9 ms" + atNodes},
+		}},
+	} {
+		labels, bars := groupBars(all, b.groups)
+		if len(bars) == 0 {
+			continue
+		}
+		var svg bytes.Buffer
+		if err := plot.Bars(&svg, b.title, b.yLabel, labels, bars...); err != nil {
+			return nil, fmt.Errorf("%s: %w", b.name, err)
+		}
+		drawings[b.name] = svg.Bytes()
+	}
 	return drawings, nil
+}
+
+// group is a group of bars: a column of a scenario, a bar for each peer.
+type group struct{ scenario, label, column string }
+
+// groupBars are the medians of all groups that were measured.
+func groupBars(all map[string]*figure.Series, groups []group) (labels []string, bars []plot.Series) {
+	index := make(map[string]int)
+	for _, g := range groups {
+		s := all[g.scenario]
+		if s == nil {
+			continue
+		}
+		labels = append(labels, g.label)
+		for _, peer := range s.Order {
+			v := s.Median(peer, g.column)
+			if math.IsNaN(v) {
+				continue
+			}
+			i, ok := index[peer]
+			if !ok {
+				i, index[peer] = len(bars), len(bars)
+				bars = append(bars, plot.Series{Name: peer})
+			}
+			bars[i].Points = append(bars[i].Points, plot.Point{X: float64(len(labels) - 1), Y: v})
+		}
+	}
+	return labels, bars
 }
 
 // growthLines has a line for each peer: the medians of a column over the family's numbers. One member is no line.

@@ -5,8 +5,8 @@
 //	go run ./bench -scenario chat -peers parley -binary before=/path/to/another/parley
 //	go run ./bench -scenario all -runs 5 -out bench/results
 //
-// With the word report it renders docs/benchmarks.md and its plots from bench/results. With the word store it measures
-// what reading costs when much is stored: history, search, sync, a backlog; with the word growth what everything costs
+// With the word report it renders docs/benchmarks.md and its plots from bench/results; with the word profile it writes
+// where Parley's time and memory go while it is measured, as text. With the word store it measures what reading costs when much is stored: history, search, sync, a backlog; with the word growth what everything costs
 // with ever more stored, and with the word commit the group commit by how many messages are under way. With the word
 // long it puts mixed load with comings and goings on the server for 20 minutes and looks whether anything grows.
 // With the word mongo it counts what the MongoDB engine asks of its server, a FerretDB or the one of MONGO_URI.
@@ -46,6 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return runGrowth(ctx, args[1:], stdout, stderr)
 		case "commit":
 			return runCommit(ctx, args[1:], stdout, stderr)
+		case "profile":
+			return runProfile(ctx, args[1:], stdout, stderr)
 		case "store":
 			return runStore(ctx, args[1:], stdout, stderr)
 		}

@@ -26,6 +26,7 @@ type options struct {
 	rate      float64
 	out       string
 	sofar     *figure.Series // of a run: what the same scenario has come to before it
+	measuring func()         // of a run: called when the time measured begins; may be nil
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {

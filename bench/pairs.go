@@ -98,7 +98,7 @@ func (s *pairs) open(ctx context.Context, o options, rate float64) (figure.Run, 
 		pace.stop()
 		return nil, err
 	}
-	pace.late.put(run, " late")
+	pace.late.put(run, ofPacer)
 	return run, pace.err
 }
 
@@ -110,6 +110,9 @@ func (s *pairs) observe(ctx context.Context, o options, silence func()) (figure.
 	}
 	s.until.Store(math.MaxInt64)
 	s.from.Store(s.now())
+	if o.measuring != nil {
+		o.measuring()
+	}
 	before, err := s.count()
 	if err == nil {
 		err = wait(ctx, o.duration)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/template"
 
 	"github.com/parley-chat/parley/bench/figure"
@@ -66,45 +65,8 @@ func render(results string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := template.New("report").Funcs(template.FuncMap{
-		// table shows one scenario, with its heading.
-		"table": func(scenario string) string {
-			s := all[scenario]
-			if s == nil {
-				return "### " + scenario + "\n\nNot measured yet."
-			}
-			return strings.TrimSpace(s.Markdown())
-		},
-		// growth shows one figure of a family of scenarios.
-		"growth": func(family, column string) string {
-			members := figure.Grown(all, family)
-			for _, s := range members {
-				if i := slices.IndexFunc(s.Columns, func(c figure.Column) bool { return c.Name == column }); i >= 0 {
-					return strings.TrimSpace(figure.Growth(members, s.Columns[i]))
-				}
-			}
-			return "Not measured yet."
-		},
-		// verdict says what grew in the long run.
-		"verdict": func() string {
-			if all["long"] == nil {
-				return verdict(nil)
-			}
-			return strings.TrimSpace(verdict(all["long"].Peers[allSamples]))
-		},
-		// plot shows a drawing, if there are figures for it.
-		"plot": func(name, what string) string {
-			if drawings[name] == nil {
-				return ""
-			}
-			return fmt.Sprintf("![%s](plots/%s.svg)", what, name)
-		},
-		// text shows a file beside the figures, for instance a profile, as it is.
-		"text": func(name string) (string, error) {
-			text, err := os.ReadFile(filepath.Join(results, filepath.Base(name)))
-			return "```\n" + strings.TrimRight(string(text), "\n") + "\n```", err
-		},
-	}).Parse(reportTemplate)
+	p := &page{all: all, drawings: drawings, results: results}
+	page, err := template.New("report").Funcs(p.words()).Parse(reportTemplate)
 	if err != nil {
 		return nil, err
 	}

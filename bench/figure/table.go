@@ -12,14 +12,16 @@ const reference = "node"
 
 // Markdown is the series as a table with a heading: medians; of main figures the ratio to Node's in brackets and the
 // spread; of faults the worst run. Runs that failed and peers that are missing stand below it.
-func (s *Series) Markdown() string {
+func (s *Series) Markdown() string { return s.Heading() + s.Rows() }
+
+// Heading is what was done, by which command, when and on what.
+func (s *Series) Heading() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s: %s\n\n", s.Scenario, s.Title)
 	if s.Command != "" {
 		fmt.Fprintf(&b, "    %s\n\n", s.Command)
 	}
 	fmt.Fprintf(&b, "%s\n\n", joined(s.Date, s.Versions, s.Machine))
-	b.WriteString(s.Rows())
 	return b.String()
 }
 
