@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/parley-chat/parley/bench/sio"
 )
@@ -30,8 +31,9 @@ func (p *peer) fresh(ctx context.Context, n int) ([]user, error) {
 type crowd struct {
 	mu     sync.Mutex
 	conns  []*sio.Conn
-	failed int // that could not connect or log in
-	closed int // by the server, or broken
+	failed int       // that could not connect or log in
+	closed int       // by the server, or broken
+	latest time.Time // that somebody was logged in
 }
 
 // mostFailed is the share of sockets that may fail to connect before there is nothing to measure.
@@ -51,6 +53,7 @@ func (c *crowd) join(ctx context.Context, p *peer, users []user) error {
 			return nil
 		}
 		c.conns = append(c.conns, conn)
+		c.latest = time.Now()
 		go c.listen(conn)
 		return nil
 	})
