@@ -65,6 +65,9 @@ func Lines(w io.Writer, title, xLabel, yLabel string, logX, logY bool, series ..
 		}
 		p.Legend.Add(s.Name, line)
 	}
+	if !logY {
+		p.Y.Max = headroom(p.Y.Max, len(series))
+	}
 	if logX {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks{plot.LogTicks{Prec: -1}}
 	}
@@ -100,6 +103,9 @@ func Bars(w io.Writer, title, yLabel string, labels []string, series ...Series) 
 		}
 	}
 	p.NominalX(labels...)
+	if len(series) > 1 {
+		p.Y.Max = headroom(p.Y.Max, len(series))
+	}
 	return write(w, p)
 }
 
@@ -119,6 +125,9 @@ func sheet(title, xLabel, yLabel string) *plot.Plot {
 	p.Add(grid)
 	return p
 }
+
+// headroom raises an axis by as many lines as the legend has, which would hide what stands behind it.
+func headroom(top float64, lines int) float64 { return top * (1 + 0.06*float64(lines)) }
 
 // ticks writes numbers out, as 10,000 instead of 1e+04.
 type ticks struct{ plot.Ticker }
