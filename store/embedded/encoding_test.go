@@ -70,7 +70,7 @@ func TestNumberingForgets(t *testing.T) {
 		return k
 	}
 	for i := range 5 * maxKnown {
-		n.remember(map[convKey]*tally{conv(i): {first: 1, last: uint64(i)}})
+		n.remember(tallies{conv(i): {first: 1, last: uint64(i)}})
 	}
 	if got := len(n.known) + len(n.older); got > 2*maxKnown {
 		t.Errorf("%d conversations remembered, want at most %d", got, 2*maxKnown)

@@ -27,7 +27,7 @@ func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error
 	if err := s.whole(); err != nil {
 		return 0, err
 	}
-	i := importer{Batch: s.db.NewIndexedBatch(), tallies: make(map[convKey]*tally)}
+	i := importer{Batch: s.db.NewIndexedBatch(), tallies: make(tallies)}
 	defer i.Close()
 	if err := i.all(b); err != nil || i.Empty() {
 		return 0, err
@@ -43,7 +43,7 @@ func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error
 // importer is one batch on its way into the engine. It reads its own writes.
 type importer struct {
 	*pebble.Batch
-	tallies map[convKey]*tally
+	tallies tallies
 	added   int
 }
 
@@ -155,15 +155,15 @@ func (i *importer) message(m *chat.Message) error {
 		return err
 	}
 	i.added++
-	t := i.tallies[conv]
-	if t == nil {
-		t = &tally{first: m.Seq}
-		i.tallies[conv] = t
+	t, counted := i.tallies[conv]
+	if !counted {
+		t.first = m.Seq
 		if err := enlist(i.Batch, &conv); err != nil {
 			return err
 		}
 	}
 	t.first = min(t.first, m.Seq)
+	i.tallies[conv] = t
 	if m.Ref != "" {
 		ref := refKey(nil, m)
 		if _, taken, err := i.get(ref); err != nil {

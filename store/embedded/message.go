@@ -23,7 +23,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 		return nil, err // the batch before failed
 	}
 
-	a := appending{store: s, batch: s.db.NewBatch(), tallies: make(map[convKey]*tally)}
+	a := appending{store: s, batch: s.db.NewBatch(), tallies: n.begin()}
 	defer a.close()
 	receipts := make([]chat.Receipt, len(batch))
 	for i := range batch {
@@ -42,7 +42,7 @@ func (s *Store) Append(ctx context.Context, batch []chat.Message) ([]chat.Receip
 		return nil, err
 	}
 	n.remember(a.tallies)
-	n.hold(nil)
+	n.release(a.tallies)
 	return receipts, nil
 }
 
@@ -80,7 +80,7 @@ func remove(b *pebble.Batch, batch []chat.Message, receipts []chat.Receipt) erro
 type appending struct {
 	store    *Store
 	batch    *pebble.Batch
-	tallies  map[convKey]*tally
+	tallies  tallies
 	refs     map[senderRef]chat.Receipt // of this batch
 	stored   *pebble.Iterator           // what was there before this batch; made when first asked
 	key, val []byte                     // reused
@@ -113,12 +113,11 @@ func (a *appending) add(m *chat.Message) (chat.Receipt, error) {
 			return r, err
 		}
 	}
-	t, err := a.tally(conv)
+	seq, err := a.number(conv)
 	if err != nil {
 		return chat.Receipt{}, err
 	}
-	t.last++
-	r := chat.Receipt{Conv: m.Conv, Seq: t.last, At: m.At}
+	r := chat.Receipt{Conv: m.Conv, Seq: seq, At: m.At}
 	if m.Ref != "" {
 		if a.refs == nil {
 			a.refs = make(map[senderRef]chat.Receipt)
@@ -165,24 +164,25 @@ func (a *appending) repeat(m *chat.Message) (r chat.Receipt, known bool, err err
 	return r, true, nil
 }
 
-// tally returns the count of a conversation, which begins where the stored messages end.
-func (a *appending) tally(conv convKey) (*tally, error) {
-	if t := a.tallies[conv]; t != nil {
-		return t, nil
-	}
-	last, ok := a.store.numbering.recall(conv)
-	if !ok {
-		if err := a.look(); err != nil {
-			return nil, err
+// number gives the next number of a conversation, whose first one follows the stored messages.
+func (a *appending) number(conv convKey) (uint64, error) {
+	t, counted := a.tallies[conv]
+	if !counted {
+		last, known := a.store.numbering.recall(conv)
+		if !known {
+			if err := a.look(); err != nil {
+				return 0, err
+			}
+			var err error
+			if last, err = lastBelow(a.stored, &conv, math.MaxUint64); err != nil {
+				return 0, err
+			}
 		}
-		var err error
-		if last, err = lastBelow(a.stored, &conv, math.MaxUint64); err != nil {
-			return nil, err
-		}
+		t = tally{first: last + 1, last: last}
 	}
-	t := &tally{first: last + 1, last: last}
+	t.last++
 	a.tallies[conv] = t
-	return t, nil
+	return t.last, nil
 }
 
 func (a *appending) look() (err error) {

@@ -16,13 +16,20 @@ const maxKnown = 32_768
 //
 // Lock order: appending, then underway. Readers take underway alone.
 type numbering struct {
-	appending sync.Mutex // held while a batch is numbered and made durable; guards known and older
+	appending sync.Mutex // held while a batch is numbered and made durable; guards known, older and spare
 	known     map[convKey]uint64
 	older     map[convKey]uint64 // the generation before; dropped when known is full
+	spare     tallies            // empty; the next batch's
 
 	underway sync.RWMutex
-	from     map[convKey]uint64 // the first number of each conversation in the batch that is on its way; then read only
+	held     tallies // of the batch that is on its way; then read only
 }
+
+// maxSpare bounds the map that one batch leaves to the next: to empty it takes as long as it is large.
+const maxSpare = 256
+
+// tallies are the conversations of a batch.
+type tallies map[convKey]tally
 
 // tally is one conversation's part in a batch.
 type tally struct {
@@ -38,9 +45,18 @@ func (n *numbering) recall(conv convKey) (last uint64, ok bool) {
 	return last, ok
 }
 
+// begin returns the tallies of a new batch.
+func (n *numbering) begin() tallies {
+	t := n.spare
+	if n.spare = nil; t == nil {
+		t = make(tallies)
+	}
+	return t
+}
+
 // remember notes what a durable batch gave.
-func (n *numbering) remember(tallies map[convKey]*tally) {
-	for conv, t := range tallies {
+func (n *numbering) remember(batch tallies) {
+	for conv, t := range batch {
 		if len(n.known) >= maxKnown {
 			n.older, n.known = n.known, nil
 		}
@@ -57,19 +73,21 @@ func (n *numbering) reset() {
 	n.hold(nil)
 }
 
-// hold keeps readers below the numbers of a batch until the next call; if the batch fails, for as long as its database
+// hold keeps readers below the numbers of a batch until it is released; if the batch fails, for as long as its database
 // is open. nil holds nobody.
-func (n *numbering) hold(tallies map[convKey]*tally) {
-	var from map[convKey]uint64
-	if len(tallies) > 0 {
-		from = make(map[convKey]uint64, len(tallies))
-		for conv, t := range tallies {
-			from[conv] = t.first
-		}
-	}
+func (n *numbering) hold(batch tallies) {
 	n.underway.Lock()
-	n.from = from
+	n.held = batch
 	n.underway.Unlock()
+}
+
+// release ends hold. No reader looks at the tallies any more, so the next batch may have the map.
+func (n *numbering) release(batch tallies) {
+	n.hold(nil)
+	if len(batch) <= maxSpare {
+		clear(batch)
+		n.spare = batch
+	}
 }
 
 // end returns the number below which all of a conversation is durable. A reader asks after it has made its iterator:
@@ -77,8 +95,8 @@ func (n *numbering) hold(tallies map[convKey]*tally) {
 func (n *numbering) end(conv convKey) uint64 {
 	n.underway.RLock()
 	defer n.underway.RUnlock()
-	if from, ok := n.from[conv]; ok {
-		return from
+	if t, ok := n.held[conv]; ok {
+		return t.first
 	}
 	return math.MaxUint64
 }
