@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// maxKnown bounds one generation of remembered numbers: 2 × 32,768 entries of about 40 bytes are 3 MB at the most.
-const maxKnown = 32_768
+// maxKnown bounds one generation of remembered numbers: 2 × 131,072 entries of about 60 bytes are 16 MB at the most, when
+// so many conversations are active. A number that is not remembered costs its message a search through the tables.
+const maxKnown = 131_072
 
 // numbering gives the messages of each conversation their numbers.
 //
