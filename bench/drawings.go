@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/parley-chat/parley/bench/figure"
 	"github.com/parley-chat/parley/bench/plot"
@@ -82,7 +84,16 @@ func groupBars(all map[string]*figure.Series, groups []group) (labels []string, 
 			bars[i].Points = append(bars[i].Points, plot.Point{X: float64(len(labels) - 1), Y: v})
 		}
 	}
+	sortPeers(bars)
 	return labels, bars
+}
+
+// sortPeers gives peers the same order in every plot, and so the same colours where the same ones are drawn.
+func sortPeers(series []plot.Series) {
+	rank := func(s plot.Series) int {
+		return slices.IndexFunc(kinds(), func(k kind) bool { return k.name == s.Name })
+	}
+	slices.SortStableFunc(series, func(a, b plot.Series) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // growthLines has a line for each peer: the medians of a column over the family's numbers. One member is no line.
@@ -107,5 +118,6 @@ func growthLines(members []*figure.Series, column string) []plot.Series {
 	if len(members) < 2 {
 		return nil
 	}
+	sortPeers(lines)
 	return lines
 }
