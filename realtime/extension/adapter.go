@@ -15,7 +15,7 @@ type adapters struct{ server *Server }
 
 // New implements socket.AdapterConstructor.
 func (m adapters) New(namespace socket.Namespace) socket.Adapter {
-	a := &adapter{Adapter: socket.MakeAdapter(), server: m.server}
+	a := &adapter{Adapter: socket.MakeAdapter(), server: m.server, lists: make(map[socket.Room][]*socket.Socket)}
 	a.Prototype(a)
 	a.Construct(namespace)
 	return a
@@ -28,7 +28,11 @@ func (m adapters) New(namespace socket.Namespace) socket.Adapter {
 type adapter struct {
 	socket.Adapter
 	server *Server
-	mu     sync.Mutex // guards the two tables of rooms
+	mu     sync.Mutex // guards the two tables of rooms; taken before listing
+
+	listing sync.Mutex                       // guards what follows
+	lists   map[socket.Room][]*socket.Socket // who is in rooms that were broadcast to since somebody joined or left
+	changes uint64                           // joins and leaves
 }
 
 // alone runs a join or leave.
@@ -42,19 +46,23 @@ func (a *adapter) alone(do func()) {
 func (a *adapter) AddAll(id socket.SocketId, rooms *types.Set[socket.Room]) {
 	a.alone(func() {
 		if _, present := a.Nsp().Sockets().Load(id); present {
-			a.Adapter.AddAll(id, rooms)
+			a.changing(rooms, func() { a.Adapter.AddAll(id, rooms) })
 		}
 	})
 }
 
 // Del implements socket.Adapter.
 func (a *adapter) Del(id socket.SocketId, room socket.Room) {
-	a.alone(func() { a.Adapter.Del(id, room) })
+	a.alone(func() { a.changing(types.NewSet(room), func() { a.Adapter.Del(id, room) }) })
 }
 
 // DelAll implements socket.Adapter.
 func (a *adapter) DelAll(id socket.SocketId) {
-	a.alone(func() { a.Adapter.DelAll(id) })
+	a.alone(func() {
+		if rooms := a.SocketRooms(id); rooms != nil {
+			a.changing(rooms, func() { a.Adapter.DelAll(id) })
+		}
+	})
 }
 
 // Broadcast implements socket.Adapter.
@@ -105,8 +113,9 @@ func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, rec
 		for _, listener := range s.ListenersAnyOutgoing() {
 			protect(a.server.log, p.Nsp+" any outgoing", func() { listener(args...) })
 		}
-		if w.ReadyState() == stateOpen && (!volatile || w.writable()) && w.conn.Enqueue(frames...) {
-			unsent = append(unsent, w)
+		if w.ReadyState() == stateOpen && (!volatile || w.writable()) {
+			w.conn.Enqueue(frames...)
+			unsent = append(unsent, w) // also one that is being written to: its flusher paces the broadcaster
 		}
 	})
 	a.server.flushers.flush(unsent, frames)
@@ -124,43 +133,81 @@ func (a *adapter) encode(p *parser.Packet) (frames []*engineio.Frame) {
 	return frames
 }
 
+// changing drops the lists of rooms that do changes: before it, since listeners of the change may broadcast, and after
+// it, since what is listed meanwhile may be neither the one nor the other.
+func (a *adapter) changing(rooms *types.Set[socket.Room], do func()) {
+	changed := rooms.Keys()
+	a.forget(changed)
+	defer a.forget(changed)
+	do()
+}
+
+func (a *adapter) forget(rooms []socket.Room) {
+	a.listing.Lock()
+	defer a.listing.Unlock()
+	a.changes++
+	for _, room := range rooms {
+		delete(a.lists, room)
+	}
+}
+
 // each calls do with every socket that opts name, once.
 func (a *adapter) each(opts *socket.BroadcastOptions, do func(*socket.Socket)) {
-	passed := make(map[socket.SocketId]struct{})
+	passed := make(map[*socket.Socket]struct{})
 	if opts.Except != nil {
 		for _, room := range opts.Except.Keys() {
-			for _, id := range a.members(room) {
-				passed[id] = struct{}{}
+			for _, s := range a.members(room) {
+				passed[s] = struct{}{}
 			}
 		}
 	}
-	one := func(id socket.SocketId) {
-		if _, over := passed[id]; over {
-			return
-		}
-		if s, present := a.Nsp().Sockets().Load(id); present {
-			do(s)
-		}
-	}
 	if opts.Rooms == nil || opts.Rooms.Len() == 0 {
-		a.Sids().Range(func(id socket.SocketId, _ *types.Set[socket.Room]) bool { one(id); return true })
+		a.Sids().Range(func(id socket.SocketId, _ *types.Set[socket.Room]) bool {
+			s, present := a.Nsp().Sockets().Load(id)
+			if _, over := passed[s]; present && !over {
+				do(s)
+			}
+			return true
+		})
 		return
 	}
 	rooms := opts.Rooms.Keys()
 	for i, room := range rooms {
-		for _, id := range a.members(room) {
-			one(id)
+		for _, s := range a.members(room) {
+			if _, over := passed[s]; over {
+				continue
+			}
+			do(s)
 			if i < len(rooms)-1 {
-				passed[id] = struct{}{}
+				passed[s] = struct{}{}
 			}
 		}
 	}
 }
 
-// members returns the ids of those in a room.
-func (a *adapter) members(room socket.Room) []socket.SocketId {
-	if ids, present := a.Rooms().Load(room); present {
-		return ids.Keys()
+// members returns those in a room. Looking one up takes as long as queueing a frame for her, so it is done once for as
+// long as nobody joins or leaves.
+func (a *adapter) members(room socket.Room) []*socket.Socket {
+	a.listing.Lock()
+	list, known := a.lists[room]
+	changes := a.changes
+	a.listing.Unlock()
+	if known {
+		return list
 	}
-	return nil
+	ids, present := a.Rooms().Load(room)
+	if !present {
+		return nil
+	}
+	for _, id := range ids.Keys() {
+		if s, present := a.Nsp().Sockets().Load(id); present {
+			list = append(list, s)
+		}
+	}
+	a.listing.Lock()
+	defer a.listing.Unlock()
+	if a.changes == changes && list != nil {
+		a.lists[room] = list
+	}
+	return list
 }

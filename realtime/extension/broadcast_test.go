@@ -60,6 +60,63 @@ func TestBroadcastReachesWhomItNames(t *testing.T) {
 	}
 }
 
+// Bob comes and goes and Carl hangs up, between broadcasts to the kitchen, which each reach who is there. A listener that
+// tells of every newcomer reaches the newcomer too.
+func TestBroadcastReachesWhoIsThere(t *testing.T) {
+	people, gone := make(chan *socket.Socket, 3), make(chan struct{}, 3)
+	var n socket.Namespace
+	h := open(t, engineio.Config{}, func(io *extension.Sockets) {
+		n = onConnect(io, "/rooms", func(s *socket.Socket) {
+			s.On("disconnect", func(...any) { gone <- struct{}{} })
+			people <- s
+		})
+	})
+	n.Adapter().On("join-room", func(args ...any) {
+		if args[0] == socket.Room("kitchen") {
+			n.To("kitchen").Emit("joined", args[1])
+		}
+	})
+	all := map[*socket.Socket]*person{}
+	var sockets []*socket.Socket // Ann's, Bob's, Carl's
+	for range 3 {
+		p := h.join("/rooms")
+		s := happens(t, "joining", people)
+		all[s], sockets = p, append(sockets, s)
+	}
+	said := 0
+	say := func(hear ...*socket.Socket) {
+		t.Helper()
+		said++
+		n.To("kitchen").Emit("said", said)
+		for _, s := range hear {
+			all[s].hears(event("/rooms", "said", said))
+		}
+	}
+	for i, s := range sockets {
+		s.Join("kitchen")
+		for _, there := range sockets[:i+1] {
+			all[there].hears(event("/rooms", "joined", s.Id()))
+		}
+		say(sockets[:i+1]...)
+		say(sockets[:i+1]...)
+	}
+	sockets[1].Leave("kitchen")
+	say(sockets[0], sockets[2])
+	sockets[1].Join("kitchen")
+	for _, there := range sockets {
+		all[there].hears(event("/rooms", "joined", sockets[1].Id()))
+	}
+	say(sockets...)
+	all[sockets[2]].conn.Close()
+	happens(t, "hanging up", gone)
+	say(sockets[:2]...)
+	n.To("kitchen").FetchSockets()(func(left []*socket.RemoteSocket, err error) {
+		if len(left) != 2 || err != nil {
+			t.Errorf("%d are left, %v", len(left), err)
+		}
+	})
+}
+
 // Bytes are broadcast as one packet, to those who listen to what goes out as well. A listener that panics costs nobody
 // the packet.
 func TestBroadcastOfBytes(t *testing.T) {

@@ -52,7 +52,7 @@ func (f *flusher) add(w *wire) {
 func (f *flusher) pace(packets, bytes int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.unsent) == 0 {
+	if !f.running { // all is written
 		return
 	}
 	f.packets += packets
