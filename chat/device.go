@@ -83,17 +83,31 @@ func (s *Devices) Login(ctx context.Context, d Device) (map[ConvID]uint64, error
 	return cursors, s.forgetOldest(ctx, user, device)
 }
 
-// forgetOldest never forgets the device that is here, whatever the clock says of it.
+// forgetOldest never forgets the device that is here, whatever the clock says of it, and one that is online only if there
+// is no other: when it was seen is known from its coming and going, which may be long ago, or not be written yet.
 func (s *Devices) forgetOldest(ctx context.Context, user UserID, here DeviceID) error {
 	all, err := s.Store.Devices(ctx, user)
 	if err != nil || len(all) <= MaxDevices {
 		return err
 	}
-	surplus := len(all) - MaxDevices
-	all = slices.DeleteFunc(all, func(d Device) bool { return d.ID == here })
-	slices.SortFunc(all, func(a, b Device) int { return a.Seen.Compare(b.Seen) })
-	for _, d := range all[:surplus] {
-		if err := s.Store.DeleteDevice(ctx, user, d.ID); err != nil {
+	states, err := s.List(ctx, user)
+	if err != nil {
+		return err
+	}
+	surplus := len(states) - MaxDevices
+	states = slices.DeleteFunc(states, func(d DeviceState) bool { return d.ID == here })
+	slices.Reverse(states)
+	slices.SortStableFunc(states, func(a, b DeviceState) int {
+		switch {
+		case a.Online == b.Online:
+			return 0
+		case b.Online:
+			return -1
+		}
+		return 1
+	})
+	for i := range surplus {
+		if err := s.Store.DeleteDevice(ctx, user, states[i].ID); err != nil {
 			return err
 		}
 	}

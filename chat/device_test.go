@@ -76,7 +76,7 @@ func TestDevicesHaveABound(t *testing.T) {
 	cursors := chat.NewCursors(engine, quiet())
 	stop := run(cursors)
 	defer stop()
-	s := &chat.Devices{Store: engine, Cursors: cursors, Now: now.Now}
+	s := &chat.Devices{Store: engine, Sockets: engine, Cursors: cursors, Now: now.Now}
 	device := func(i int) chat.DeviceID { return chat.DeviceID(fmt.Sprint("device ", i)) }
 	for i := range chat.MaxDevices {
 		now.pass(time.Second)
@@ -110,6 +110,55 @@ func TestDevicesHaveABound(t *testing.T) {
 	here := slices.ContainsFunc(devices, func(d chat.Device) bool { return d.ID == "after the jump" })
 	if err != nil || len(devices) != chat.MaxDevices || !here {
 		t.Errorf("%d devices, with the new one: %v, error %v", len(devices), here, err)
+	}
+}
+
+// Ann's oldest device comes back, and before that is written, another brings her list over its bound.
+func TestADeviceThatIsOnlineIsNotForgotten(t *testing.T) {
+	s, now, people := newDevices(t, "ann")
+	ann := people[0]
+	device := func(i int) chat.DeviceID { return chat.DeviceID(fmt.Sprint("device ", i)) }
+	for i := range chat.MaxDevices {
+		now.pass(time.Second)
+		login(t, s, ann, device(i), seqs{})
+	}
+	registry := &chat.Registry{Store: s.Sockets, Node: "east", Now: now.Now, Log: quiet()}
+	if err := registry.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	come := func(i int) {
+		t.Helper()
+		login(t, s, ann, device(i), seqs{})
+		if err := registry.Enter(t.Context(), ann, device(i), chat.SocketID(device(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	here := func(i int) bool {
+		t.Helper()
+		devices, err := s.Store.Devices(t.Context(), ann)
+		if err != nil || len(devices) != chat.MaxDevices {
+			t.Fatalf("%d devices, error %v, want %d", len(devices), err, chat.MaxDevices)
+		}
+		return slices.ContainsFunc(devices, func(d chat.Device) bool { return d.ID == device(i) })
+	}
+	come(0)
+	login(t, s, ann, "one more", seqs{})
+	if !here(0) || here(1) {
+		t.Errorf("online and still there: %v; away for longest and still there: %v", here(0), here(1))
+	}
+
+	// Where all are online, the one seen last longest ago goes.
+	for i := range chat.MaxDevices {
+		if i != 1 {
+			come(i)
+		}
+	}
+	if err := registry.Enter(t.Context(), ann, "one more", "one more"); err != nil {
+		t.Fatal(err)
+	}
+	login(t, s, ann, "and one more", seqs{})
+	if here(0) || !here(2) {
+		t.Errorf("seen longest ago and still there: %v; the next one still there: %v", here(0), here(2))
 	}
 }
 

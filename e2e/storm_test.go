@@ -210,7 +210,7 @@ func openStorm(t *testing.T) *stormHouse {
 		Accounts: accounts, Messages: messages, Cursors: cursors,
 		Receipts: &chat.Receipts{Messages: s.store, Cursors: cursors}, Syncs: chat.NewSyncs(s.store, cursors),
 		Registry: registry, Presence: presence,
-		Devices: &chat.Devices{Store: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
+		Devices: &chat.Devices{Store: s.store, Sockets: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
 		Transport: socketio.Config{
 			Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},
 			Extension: &watchedExtension{library, s},
