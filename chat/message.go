@@ -109,14 +109,15 @@ const (
 type Outcome struct {
 	Message *Message
 	Repeat  bool
-	lane    uint16
+	lane    uint16 // the committer's own
 	Err     *Error
 	Origin  any // what came with Submit
 }
 
-// Door carries outcomes to the people behind it. Deliver must not keep the slice, may keep messages, changes neither, and should not wait for a client.
-// Outcomes of one conversation come in the order of their numbers; a door is called by several goroutines, each with
-// conversations of its own.
+// Door carries outcomes to the people behind it. Deliver changes neither the slice nor its messages, which other doors get
+// as well, must not keep the slice, and should not wait for a client. It copies what it needs of a message for long: a
+// message that is kept keeps its whole batch in memory. Outcomes of one conversation come in the order of their numbers; a
+// door is called by several goroutines, each with conversations of its own.
 type Door interface {
 	Deliver(batch []Outcome)
 }

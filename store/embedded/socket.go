@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -119,7 +118,7 @@ func (s *Store) SweepSockets(ctx context.Context, now time.Time) (removed int, e
 	if len(dead) == 0 {
 		return 0, nil
 	}
-	for _, user := range slices.Collect(maps.Keys(s.sockets.users)) {
+	for user := range s.sockets.users { // keep may delete the one it is at
 		removed += s.sockets.keep(user, func(o chat.Socket) bool { return !dead[o.Node] })
 	}
 	return removed, nil

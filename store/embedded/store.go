@@ -106,10 +106,8 @@ func open(dir string, disk vfs.FS, log *slog.Logger, patience time.Duration) (*S
 	}
 	if err = s.openDB(); err != nil {
 		err = openError(dir, err)
-	} else {
-		if err = s.checkSchema(); err == nil {
-			err = s.dropSockets()
-		}
+	} else if err = s.checkSchema(); err == nil {
+		err = s.dropSockets()
 	}
 	if err != nil {
 		s.closeDB()

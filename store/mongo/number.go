@@ -9,10 +9,11 @@ import (
 // numbersMost bounds one generation of numbers: 2 × 50,000 conversations of about 100 bytes are 10 MB at the most.
 const numbersMost = 50_000
 
-// numbers remembers the last numbers of the conversations written to or asked for lately. What it says may be behind, when another
-// node has written since, and is never ahead: only numbers that a majority has are set. Its zero value is empty.
+// numbers remembers the last numbers of the conversations written to or asked for lately. What it says may be behind,
+// when another node has written since, and is never ahead: only numbers that a majority has are set. Its zero value is
+// empty.
 type numbers struct {
-	mu         sync.Mutex
+	mu         sync.Mutex             // guards what follows
 	young, old map[chat.ConvID]uint64 // what is used moves to young; when young is full, old is dropped and young becomes old
 }
 
