@@ -83,6 +83,7 @@ func (c *client) attach(data []byte) error {
 
 func (c *client) handle(p packet, attachments [][]byte) error {
 	if c.foreign(p.namespace) {
+		c.conn.FlushNow() // a program's handlers may hold the connection up
 		return c.extend(p, attachments)
 	}
 	if p.kind == typeConnect {
