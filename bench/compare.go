@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/bench/figure"
 )
 
 // compare measures every scenario asked for, and prints and saves each as soon as it is done. A run that fails is shown
-// in its table and does not end the others; the error then says how many did.
+// in its table and does not end the others; the error then says how many did. A series that is interrupted keeps the
+// rounds it has.
 func compare(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -22,17 +25,14 @@ func compare(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	failed := 0
 	for _, s := range o.scenarios {
 		series, err := takeTurns(ctx, s, o.of(s), dir, stderr)
-		if err != nil {
+		if series == nil {
 			return err
 		}
 		for _, why := range series.Failures {
 			failed += len(why)
 		}
-		fmt.Fprintln(stdout, series.Markdown())
-		if o.out != "" {
-			if err := series.Save(o.out); err != nil {
-				return err
-			}
+		if err := errors.Join(err, publish(series, o.out, stdout)); err != nil {
+			return err
 		}
 	}
 	if failed > 0 {
@@ -42,14 +42,11 @@ func compare(ctx context.Context, o options, stdout, stderr io.Writer) error {
 }
 
 // takeTurns plays a scenario as often as asked for, the peers alternating, so that a machine that becomes slower or
-// busier does so for all of them.
+// busier does so for all of them. Interrupted, it returns the whole rounds that were played besides the error, or nil.
 func takeTurns(ctx context.Context, s scenario, o options, dir string, stderr io.Writer) (*figure.Series, error) {
 	series := newSeries(s.name, s.summary, o.command(s))
 	series.Columns = s.columns
 	cast := o.cast(s)
-	if len(cast) == 0 {
-		return nil, fmt.Errorf("%s: none of these peers can play it; %v can", s.name, s.peers)
-	}
 	for _, k := range cast {
 		series.Order = append(series.Order, k.name)
 		series.Titles[k.name] = k.title
@@ -63,14 +60,16 @@ func takeTurns(ctx context.Context, s scenario, o options, dir string, stderr io
 			fmt.Fprintf(stderr, "%s, run %d of %d: %s", s.name, i+1, o.runs, k.name)
 			run, err := measure(ctx, s, k, dir, o)
 			switch {
-			case ctx.Err() != nil:
+			case ctx.Err() != nil && i == 0:
 				return nil, ctx.Err()
+			case ctx.Err() != nil:
+				return series, ctx.Err()
 			case errors.Is(err, errMissing):
 				fmt.Fprintf(stderr, ": skipped, %v\n", err)
-				series.Skipped[k.name] = err.Error()
+				series.Skipped[k.name] = reason(err)
 			case err != nil:
 				fmt.Fprintf(stderr, ": failed, %v\n", err)
-				series.Failures[k.name] = append(series.Failures[k.name], err.Error())
+				series.Failures[k.name] = append(series.Failures[k.name], reason(err))
 			default:
 				fmt.Fprintln(stderr, brief(s, run))
 				series.Peers[k.name] = append(series.Peers[k.name], run)
@@ -78,6 +77,13 @@ func takeTurns(ctx context.Context, s scenario, o options, dir string, stderr io
 		}
 	}
 	return series, nil
+}
+
+// reason is why a run failed, for the figures that are kept: its first line, for what a program wrote before it ended
+// does not belong there, and no folders of this machine.
+func reason(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return regexp.MustCompile(`(^|[\s"'=])/(?:[^\s/:"']+/)+`).ReplaceAllString(line, "$1")
 }
 
 // brief are a run's main figures, for who watches.
@@ -109,4 +115,13 @@ func newSeries(scenario, title, command string) *figure.Series {
 		Titles: make(map[string]string), Peers: make(map[string][]figure.Run),
 		Failures: make(map[string][]string), Skipped: make(map[string]string),
 	}
+}
+
+// publish prints a series and saves it, if there is a folder for it.
+func publish(s *figure.Series, out string, stdout io.Writer) error {
+	fmt.Fprintln(stdout, s.Markdown())
+	if out == "" {
+		return nil
+	}
+	return s.Save(out)
 }

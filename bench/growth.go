@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -89,15 +88,6 @@ func runGrowth(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		s.Titles[name] = figure.Thousands(float64(n)) + " stored"
 	}
 	return publish(s, o.out, stdout)
-}
-
-// publish prints a series and saves it, if there is a folder for it.
-func publish(s *figure.Series, out string, stdout io.Writer) error {
-	fmt.Fprintln(stdout, s.Markdown())
-	if out == "" {
-		return nil
-	}
-	return s.Save(out)
 }
 
 const (
@@ -318,19 +308,4 @@ func (g *grown) ask(ctx context.Context, p *peer) error {
 		g.figures[r.what] = ms(quantile(r.took, 0.50))
 	}
 	return nil
-}
-
-// weigh adds up the files below a folder.
-func weigh(folder string) (bytes int64, err error) {
-	err = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			bytes += info.Size()
-		}
-		return err
-	})
-	return bytes, err
 }

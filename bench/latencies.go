@@ -39,10 +39,22 @@ func (l *latencies) reset() {
 func (l *latencies) put(run figure.Run, suffix string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.write(run, suffix)
+}
+
+// take does so without a suffix, and forgets everything.
+func (l *latencies) take(run figure.Run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(run, "")
+	l.histogram = nil
+}
+
+func (l *latencies) write(run figure.Run, suffix string) {
 	if l.histogram == nil {
 		return
 	}
-	for name, quantile := range map[string]float64{"p50 ms": 50, "p99 ms": 99, "p99.9 ms": 99.9} {
+	for name, quantile := range map[string]float64{p50ms: 50, p99ms: 99, p999ms: 99.9} {
 		run[name+suffix] = float64(l.histogram.ValueAtQuantile(quantile)) / 1e3
 	}
 }

@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/parley-chat/parley/bench/figure"
 	"github.com/parley-chat/parley/chat"
@@ -48,7 +45,7 @@ func parseLong(args []string, stderr io.Writer) (o longOptions, err error) {
 		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.crowd < 2 || o.crowd%2 != 0 || o.rate < 1 || o.every < 100*time.Millisecond || o.duration < fewestSamples*o.every || o.stay <= 0 || o.body < minBody {
-		return o, fmt.Errorf("people: an even number; rate: at least 1; duration: eight samples at least; body: at least %d", minBody)
+		return o, fmt.Errorf("people: an even number; rate: at least 1; every: at least 100ms; duration: eight samples at least; stay: above 0; body: at least %d", minBody)
 	}
 	return o, nil
 }
@@ -76,18 +73,13 @@ type longRun struct {
 
 	drained atomic.Bool // nothing more is written
 	uploads sync.WaitGroup
+	latency latencies // since the last sample
 
 	mu      sync.Mutex // guards what follows
-	latency *hdrhistogram.Histogram
 	total   tally
 	failed  int     // since the last sample
 	reasons []error // the first failures
 }
-
-// maxLatency is the longest that is told from longer ones; microseconds.
-const maxLatency = int64(time.Minute / time.Microsecond)
-
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxLatency, 3) }
 
 func (r *longRun) now() time.Duration { return time.Since(r.start) }
 func (r *longRun) draining() bool     { return r.drained.Load() }
@@ -100,11 +92,9 @@ func (r *longRun) count(add func(t *tally)) {
 
 // delivered notes a message that came; that of who was away when it was due has no latency.
 func (r *longRun) delivered(took time.Duration, live bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.total.received++
+	r.count(func(t *tally) { t.received++ })
 	if live {
-		r.latency.RecordValue(min(took.Microseconds(), maxLatency)) // in range: no error
+		r.latency.add(took.Nanoseconds())
 	}
 }
 
@@ -118,13 +108,13 @@ func (r *longRun) fail(err error) {
 	}
 }
 
-// interval returns latencies and failures since it was called before.
-func (r *longRun) interval() (latency *hdrhistogram.Histogram, failed int) {
+// failedSince returns the failures since it was called before.
+func (r *longRun) failedSince() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	latency, failed = r.latency, r.failed
-	r.latency, r.failed = newHistogram(), 0
-	return latency, failed
+	failed := r.failed
+	r.failed = 0
+	return failed
 }
 
 // runLong puts mixed load with comings and goings on a server for a long time, and looks whether anything grows.
@@ -153,7 +143,7 @@ func runLong(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	r := &longRun{
 		longOptions: o, ctx: ctx, url: p.process.URL, metrics: "http://" + debug, data: p.data, stderr: stderr, start: time.Now(),
-		pace: time.Duration(o.crowd) * time.Second / time.Duration(o.rate), latency: newHistogram(),
+		pace: time.Duration(o.crowd) * time.Second / time.Duration(o.rate),
 	}
 	err = r.live(users)
 	if err == nil {
@@ -210,16 +200,6 @@ func (r *longRun) report(stdout io.Writer) error {
 	return nil
 }
 
-// freeAddress is one that nobody listens at now.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // live lets everybody live for the run's time, then lets all arrive.
 func (r *longRun) live(users []user) error {
 	for i, u := range users {
@@ -246,11 +226,11 @@ func (r *longRun) live(users []user) error {
 	return errors.Join(err, r.ctx.Err())
 }
 
-// drain ends the writing and returns when all has arrived, or nothing did for drainWait.
+// drain ends the writing and returns when all has arrived, or nothing did for as long as it takes to come back.
 func (r *longRun) drain() {
 	r.drained.Store(true)
 	last := -1
-	for since := time.Now(); time.Since(since) < drainWait; {
+	for since := time.Now(); time.Since(since) < awayMost+startWait; {
 		open := 0
 		for _, p := range r.people {
 			open += p.open()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -78,17 +79,21 @@ func scrape(ctx context.Context, url string) (map[string]*metrics.MetricFamily, 
 	return families, nil
 }
 
-// size is what a folder takes on the disk, as far as file sizes tell. Files come and go meanwhile.
-func size(folder string) (bytes int64) {
-	filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if info, err := d.Info(); err == nil {
+// weigh adds up the files below a folder, of which some may come and go meanwhile.
+func weigh(folder string) (bytes int64, err error) {
+	err = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			var info fs.FileInfo
+			if info, err = entry.Info(); err == nil {
 				bytes += info.Size()
 			}
 		}
-		return nil
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
 	})
-	return bytes
+	return bytes, err
 }
 
 // sample takes samples every interval until ctx ends.
@@ -97,8 +102,13 @@ func (r *longRun) sample(ctx context.Context, every time.Duration) error {
 	if err != nil {
 		return err
 	}
-	r.interval() // what came before counts for nothing
-	start, former := time.Now(), size(r.data)
+	former, err := weigh(r.data)
+	if err != nil {
+		return err
+	}
+	r.failedSince() // what came before counts for nothing
+	r.latency.reset()
+	start := time.Now()
 	for last := start; ; {
 		if wait(ctx, every) != nil {
 			return nil
@@ -108,19 +118,19 @@ func (r *longRun) sample(ctx context.Context, every time.Duration) error {
 			return err
 		}
 		now := time.Now()
-		latency, failed := r.interval()
+		failed := r.failedSince()
 		seconds, messages := now.Sub(last).Seconds(), after.messages-before.messages
-		disk := size(r.data)
-		ms := func(q float64) float64 { return float64(latency.ValueAtQuantile(q)) / 1e3 }
+		disk, err := weigh(r.data)
+		if err != nil {
+			return err
+		}
 		one := figure.Run{
 			atMinute: now.Sub(start).Minutes(), rssMB: after.rss / (1 << 20), heapMB: after.heap / (1 << 20),
 			goroutines: after.goroutines, openFiles: after.files, connections: after.connections,
 			diskMB: float64(disk) / (1 << 20), perSecond: messages / seconds,
 			failureCount: float64(failed),
 		}
-		if latency.TotalCount() > 0 {
-			one[p50ms], one[p99ms], one[p999ms] = ms(50), ms(99), ms(99.9)
-		}
+		r.latency.take(one)
 		if messages > 0 {
 			one[cpuPerMsg] = (after.cpu - before.cpu) * 1e6 / messages
 			one[perBatch] = messages / (after.batches - before.batches)

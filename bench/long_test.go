@@ -11,12 +11,12 @@ import (
 	"github.com/parley-chat/parley/bench/figure"
 )
 
-// Forty people live two seconds on a real server, coming and going all the time: every figure is there, and nothing is
+// Forty people live three seconds on a real server, coming and going all the time: every figure is there, and nothing is
 // lost or out of order.
 func TestALongRunInShort(t *testing.T) {
 	out := t.TempDir()
 	var stdout, stderr strings.Builder
-	args := []string{"long", "-duration=2s", "-every=200ms", "-people=40", "-rate=400", "-stay=500ms", "-out=" + out}
+	args := []string{"long", "-duration=3s", "-every=100ms", "-people=40", "-rate=400", "-stay=500ms", "-out=" + out}
 	if err := run(t.Context(), args, &stdout, &stderr); err != nil {
 		t.Fatal(err, stderr.String())
 	}
@@ -29,18 +29,23 @@ func TestALongRunInShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := s.Peers[wholeRun][0]
-	if whole["delivered"] < 100 || whole["logins"] < 40 || whole["questions"] < 40 {
+	if whole["delivered"] < 40 || whole["logins"] < 40 || whole["questions"] < 40 {
 		t.Errorf("hardly anything happened: %v", whole)
 	}
 	if n := len(s.Peers[allSamples]); n < fewestSamples {
 		t.Errorf("%d samples", n)
 	}
+	there := 0.0 // everybody may be away at one moment
 	for _, sample := range s.Peers[allSamples] {
-		for _, name := range []string{rssMB, heapMB, goroutines, openFiles, connections, diskMB, atMinute} {
+		there += sample[connections]
+		for _, name := range []string{rssMB, heapMB, goroutines, openFiles, diskMB, atMinute} {
 			if sample[name] <= 0 {
 				t.Errorf("%s: nothing in %v", name, sample)
 			}
 		}
+	}
+	if there == 0 {
+		t.Error("no connections in any sample")
 	}
 	drawings, err := longDrawings(s.Peers[allSamples])
 	if err != nil || len(drawings) != 3 {

@@ -44,8 +44,15 @@ func procField(path, name string) string {
 // versions says which Parley, and which runtimes.
 func versions() string {
 	text := runtime.Version()
-	if commit := output("git", "describe", "--always", "--dirty"); commit != "" {
+	if commit := output("git", "describe", "--always"); commit != "" {
+		// Figures that were written a moment ago are no change of what is measured.
+		if output("git", "status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(top,exclude)bench/results", ":(top,exclude)docs") != "" {
+			commit += "-dirty"
+		}
 		text = "Parley " + commit + ", " + text
+	}
+	if rust := output("rustc", "--version"); rust != "" {
+		text += ", " + rust
 	}
 	if node := output("node", "--version"); node != "" {
 		text += ", Node " + node

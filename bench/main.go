@@ -6,10 +6,11 @@
 //	go run ./bench -scenario all -runs 5 -out bench/results
 //
 // With the word report it renders docs/benchmarks.md and its plots from bench/results; with the word profile it writes
-// where Parley's time and memory go while it is measured, as text. With the word store it measures what reading costs when much is stored: history, search, sync, a backlog; with the word growth what everything costs
-// with ever more stored, and with the word commit the group commit by how many messages are under way. With the word
-// long it puts mixed load with comings and goings on the server for 20 minutes and looks whether anything grows.
-// With the word mongo it counts what the MongoDB engine asks of its server, a FerretDB or the one of MONGO_URI.
+// where Parley's time and memory go while it is measured, as text. With the word store it measures what reading costs
+// when much is stored: history, search, sync, a backlog; with the word growth what everything costs with ever more
+// stored, and with the word commit the group commit by how many messages are under way. With the word long it puts mixed
+// load with comings and goings on the server for 20 minutes and looks whether anything grows. With the word mongo it
+// counts what the MongoDB engine asks of its server, a FerretDB or the one of MONGO_URI.
 //
 // Generator and server share the machine, so ratios between the servers hold and absolute figures do not. CPU time is
 // the server process's alone.

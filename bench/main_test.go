@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,17 +63,42 @@ func TestAFailedRunIsShown(t *testing.T) {
 	if !strings.Contains(stdout.String(), "Parley, binary broken: 1 of 1 runs failed, first: ") {
 		t.Errorf("no failure in\n%s", stdout.String())
 	}
+	text, err := os.ReadFile(filepath.Join(out, "chat.json"))
+	if err != nil || strings.Contains(string(text), out) || strings.Contains(string(text), os.TempDir()) {
+		t.Errorf("a path of this machine is kept: %s, %v", text, err)
+	}
 	if all, err := figure.Load(out); err != nil || len(all["chat"].Peers["raw"]) != 1 || len(all["chat"].Failures["broken"]) != 1 {
 		t.Errorf("saved %v, %v", all, err)
+	}
+}
+
+// Hours of measuring are not lost with the last of them: what was played in whole rounds is kept.
+func TestAnInterruptedSeriesKeepsItsRounds(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	played := 0
+	party := scenario{name: "party", peers: []string{"raw"}, run: func(ctx context.Context, _ *peer, _ options) (figure.Run, error) {
+		if played++; played == 2 {
+			interrupt()
+		}
+		return figure.Run{"guests": 3}, ctx.Err()
+	}}
+	out := t.TempDir()
+	err := compare(ctx, options{scenarios: []scenario{party}, runs: 5, out: out}, io.Discard, io.Discard)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if all, err := figure.Load(out); err != nil || all["party"] == nil || len(all["party"].Peers["raw"]) != 1 || played != 2 {
+		t.Errorf("kept %v, %v, after %d runs", all, err, played)
 	}
 }
 
 func TestParseRefusesWhatItCannotMeasure(t *testing.T) {
 	for _, args := range []string{
 		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-warmup=-1s", "-rate=-1", "-rate=NaN",
-		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-what", "more",
+		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-peers=parley -scenario=room-10", "-what", "more",
 	} {
-		if _, err := parse([]string{args}, &strings.Builder{}); err == nil {
+		if _, err := parse(strings.Fields(args), &strings.Builder{}); err == nil {
 			t.Errorf("%s: accepted", args)
 		}
 	}

@@ -81,11 +81,7 @@ func runMongo(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err := m.server(ctx, dir, behind); err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, m.series.Markdown())
-	if o.out == "" {
-		return nil
-	}
-	return m.series.Save(o.out)
+	return publish(m.series, o.out, stdout)
 }
 
 // The columns beside the names of commands.

@@ -67,7 +67,15 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if err := o.choosePeers(*peers); err != nil {
 		return o, err
 	}
-	return o, o.chooseScenarios(*wanted)
+	if err := o.chooseScenarios(*wanted); err != nil {
+		return o, err
+	}
+	for _, s := range o.scenarios { // now, not after hours
+		if len(o.cast(s)) == 0 {
+			return o, fmt.Errorf("%s: none of these peers can play it; %v can", s.name, s.peers)
+		}
+	}
+	return o, nil
 }
 
 func (o *options) choosePeers(list string) error {

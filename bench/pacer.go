@@ -39,8 +39,16 @@ func (p *pacer) run() {
 	}
 }
 
-// stop ends run, once the write under way is over.
+// stop ends run, once the write under way is over. A server that does not read for drainWait is given up: run then ends
+// with an error.
 func (p *pacer) stop() {
 	p.ended.Store(true)
-	<-p.done
+	select {
+	case <-p.done:
+	case <-time.After(drainWait):
+		for _, t := range p.pairs.talkers {
+			t.wire.Close()
+		}
+		<-p.done
+	}
 }

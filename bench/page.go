@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -26,7 +27,7 @@ const notMeasured = "Not measured yet."
 // words are what the template may say.
 func (p *page) words() template.FuncMap {
 	return template.FuncMap{
-		"table": p.table, "heading": p.heading, "columns": p.columns, "growth": p.growth, "ratio": p.ratio, "verdict": p.verdict, "plot": p.plot, "text": p.text,
+		"table": p.table, "heading": p.heading, "columns": p.columns, "growth": p.growth, "ratio": p.ratio, "times": p.times, "verdict": p.verdict, "plot": p.plot, "text": p.text,
 	}
 }
 
@@ -100,6 +101,19 @@ func (p *page) ratio(scenario, column, peer string) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", ratio)
+}
+
+// times is a median of Parley's, so many times, for estimates.
+func (p *page) times(factor float64, scenario, column string) string {
+	s := p.all[scenario]
+	if s == nil {
+		return "–"
+	}
+	v := s.Median("parley", column) * factor
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
 }
 
 // verdict says what grew in the long run.

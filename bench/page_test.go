@@ -46,6 +46,15 @@ func TestRatioIsOfMedians(t *testing.T) {
 	}
 }
 
+func TestTimesIsAMedianOfParleys(t *testing.T) {
+	p := &page{all: measured()}
+	for _, c := range []struct{ scenario, column, want string }{{"latency", "peak/s", "50"}, {"latency", "p99 ms", "1.5"}, {"latency", "lost", "–"}, {"chat", "p99 ms", "–"}} {
+		if got := p.times(0.5, c.scenario, c.column); got != c.want {
+			t.Errorf("%v: %s", c, got)
+		}
+	}
+}
+
 // Figures become a page, a plot where there is one, and a text as it is; what is missing is said to be.
 func TestReportSaysWhatItHas(t *testing.T) {
 	results, docs := t.TempDir(), t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -35,6 +36,16 @@ func (p *peer) start() error {
 	}
 	p.process, err = proc.Start(cmd, startWait)
 	return err
+}
+
+// freeAddress is one that nobody listens at now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
 }
 
 func (p *peer) stop() {

@@ -68,7 +68,7 @@ func profile(ctx context.Context, s scenario, o options, dir string) (string, er
 	cpu, memory := make(chan answer, 1), make(chan answer, 1)
 	ask := func(name string, answers chan<- answer) {
 		path := filepath.Join(dir, name)
-		answers <- answer{path, fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", debug, name, o.duration.Seconds()), path)}
+		answers <- answer{path, fetch(ctx, o.duration, fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%.0f", debug, name, o.duration.Seconds()), path)}
 	}
 	asked := false
 	o.measuring = func() {
@@ -106,9 +106,9 @@ func profile(ctx context.Context, s scenario, o options, dir string) (string, er
 	return text, nil
 }
 
-// fetch writes an answer to a file.
-func fetch(ctx context.Context, url, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute+usualDuration)
+// fetch writes an answer, which takes the server so long, to a file.
+func fetch(ctx context.Context, long time.Duration, url, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, long+time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -86,7 +86,12 @@ func meet(ctx context.Context, p *peer, o options) (figure.Run, error) {
 	}()
 	run, err := r.observe(ctx, o)
 	r.again.Store(false)
-	<-silent
+	select {
+	case <-silent:
+	case <-time.After(drainWait): // the server does not read
+		r.speaker.Close()
+		<-silent
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"sync"
 	"syscall"
@@ -58,10 +59,10 @@ func Start(cmd *exec.Cmd, wait time.Duration) (*Process, error) {
 	case p.URL = <-url:
 		return p, nil
 	case <-p.exited:
-		return nil, fmt.Errorf("%s ended at once: %v\n%s", cmd.Path, p.err, p.Stderr())
+		return nil, fmt.Errorf("%s ended at once: %v\n%s", filepath.Base(cmd.Path), p.err, p.Stderr())
 	case <-timeout.C:
 		p.Kill()
-		return nil, fmt.Errorf("%s printed no URL within %v\n%s", cmd.Path, wait, p.Stderr())
+		return nil, fmt.Errorf("%s printed no URL within %v\n%s", filepath.Base(cmd.Path), wait, p.Stderr())
 	}
 }
 
@@ -82,7 +83,7 @@ func (p *Process) Stop(wait time.Duration) error {
 		return p.err
 	case <-timeout.C:
 		p.Kill()
-		return fmt.Errorf("%s did not end within %v of SIGTERM", p.cmd.Path, wait)
+		return fmt.Errorf("%s did not end within %v of SIGTERM", filepath.Base(p.cmd.Path), wait)
 	}
 }
 
