@@ -122,16 +122,24 @@ func readRequest[Request any](e *socketio.Event) (r Request, err error) {
 	return r, nil
 }
 
+// accepted begins the ack of what was done.
+const accepted = `{"ok":true`
+
 // answer queues an ack with a struct's fields, if one was asked for.
 func (s *session) answer(to answerTo, reply any) (flush bool) {
 	if to.ack < 0 {
 		return false
 	}
+	if w, ok := reply.(written); ok {
+		return s.conn.Enqueue(socketio.WriteAckFrame("/", to.ack, len(accepted)+w.wireSize(), func(b []byte) []byte {
+			return append(w.appendMembers(append(b, accepted+","...)), '}')
+		}))
+	}
 	fields, err := json.Marshal(reply)
 	if err != nil {
 		return s.refuse(to, err)
 	}
-	payload := []byte(`{"ok":true`)
+	payload := []byte(accepted)
 	if rest := bytes.TrimPrefix(fields, []byte("{")); len(rest) > 1 {
 		payload = append(payload, ',')
 		payload = append(payload, rest...)

@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/parley-chat/parley/chat"
@@ -112,24 +111,6 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 	return d, nil
 }
 
-// page is the answer to a question for messages.
-type page struct {
-	Messages []json.RawMessage `json:"messages"`
-	More     bool              `json:"more"`
-}
-
-func newPage(messages []chat.Message, more bool) page {
-	return page{Messages: wireForms(messages), More: more}
-}
-
-func wireForms(messages []chat.Message) []json.RawMessage {
-	forms := make([]json.RawMessage, len(messages))
-	for i := range messages {
-		forms[i] = appendMessage(nil, &messages[i], false)
-	}
-	return forms
-}
-
 type sinceRequest struct {
 	Conv  chat.ConvID `json:"conv"`
 	After uint64      `json:"after"`
@@ -138,7 +119,7 @@ type sinceRequest struct {
 
 func messagesSince(ctx context.Context, s *session, r sinceRequest) (page, error) {
 	messages, more, err := s.door.cfg.Messages.Since(ctx, s.userID(), r.Conv, r.After, r.Limit)
-	return newPage(messages, more), err
+	return page{messages, more}, err
 }
 
 type beforeRequest struct {
@@ -158,7 +139,7 @@ func messagesBefore(ctx context.Context, s *session, r beforeRequest) (page, err
 		r.Conv = chat.DirectConv(s.userID(), r.With)
 	}
 	messages, more, err := s.door.cfg.Messages.Before(ctx, s.userID(), r.Conv, r.Before, r.Limit)
-	return newPage(messages, more), err
+	return page{messages, more}, err
 }
 
 // messageFrame makes the event that carries a message. offline marks one that was sent while the receiver was away.

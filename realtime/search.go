@@ -20,19 +20,13 @@ type searchRequest struct {
 	Limit  int             `json:"limit"`
 }
 
-// foundPage is a page of answers, and where to go on.
-type foundPage struct {
-	page
-	Next string `json:"next,omitempty"`
-}
-
 func messagesSearch(ctx context.Context, s *session, r searchRequest) (foundPage, error) {
 	from, err := r.from()
 	if err != nil {
 		return foundPage{}, err
 	}
 	found, err := s.door.cfg.Searches.Find(ctx, s.userID(), chat.Search{Q: r.Q, Conv: r.Conv, Before: from, Limit: r.Limit})
-	return foundPage{newPage(found.Messages, !found.Next.IsZero()), found.Next.String()}, err
+	return foundPage{page{found.Messages, !found.Next.IsZero()}, found.Next}, err
 }
 
 func (r *searchRequest) from() (chat.Place, error) {

@@ -2,7 +2,7 @@ package realtime
 
 import (
 	"context"
-	"encoding/json"
+	"strconv"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -20,33 +20,8 @@ type syncRequest struct {
 	After   string                 `json:"after"` // next of a former answer
 }
 
-type syncReply struct {
-	Conversations []convState       `json:"conversations"`
-	Changed       []json.RawMessage `json:"changed"`
-	More          bool              `json:"more"`
-	Next          string            `json:"next,omitempty"`
-}
-
-type convState struct {
-	Conv        chat.ConvID       `json:"conv"`
-	With        chat.UserID       `json:"with"`
-	Last        uint64            `json:"last"`
-	At          int64             `json:"at"`
-	Received    uint64            `json:"received"`
-	Read        uint64            `json:"read"`
-	Unread      int               `json:"unread"`
-	Peer        marks             `json:"peer"`
-	Change      uint64            `json:"change"`
-	Message     json.RawMessage   `json:"message"`
-	Messages    []json.RawMessage `json:"messages,omitempty"`
-	More        bool              `json:"more,omitempty"`
-	MoreChanges bool              `json:"moreChanges,omitempty"`
-}
-
-type marks struct {
-	Received uint64 `json:"received"`
-	Read     uint64 `json:"read"`
-}
+// syncReply is the answer: {conversations, changed, more, next?}.
+type syncReply chat.Synced
 
 func syncDevice(ctx context.Context, s *session, r syncRequest) (syncReply, error) {
 	after, err := chat.ParsePlace(r.After)
@@ -56,20 +31,54 @@ func syncDevice(ctx context.Context, s *session, r syncRequest) (syncReply, erro
 	answer, err := s.door.cfg.Syncs.Answer(ctx, s.userID(), chat.Sync{
 		Cursors: r.Cursors, Changes: r.Changes, After: after, Limit: r.Limit,
 	})
-	if err != nil {
-		return syncReply{}, err
+	return syncReply(answer), err
+}
+
+func (r syncReply) wireSize() int {
+	size := 64 + nextSize + messagesSize(r.Changed)
+	for i := range r.Convs {
+		c := &r.Convs[i]
+		size += 320 + messageSize(&c.Newest) + messagesSize(c.Missed)
 	}
-	reply := syncReply{
-		Conversations: make([]convState, len(answer.Convs)), Changed: wireForms(answer.Changed),
-		More: !answer.Next.IsZero(), Next: answer.Next.String(),
-	}
-	for i := range answer.Convs {
-		c := &answer.Convs[i]
-		reply.Conversations[i] = convState{
-			Conv: c.Conv, With: c.With, Last: c.Newest.Seq, At: c.Newest.At.UnixMilli(), Received: c.Mine.Received, Read: c.Mine.Read,
-			Unread: c.Unread, Peer: marks(c.Peer), Change: c.Change, Message: appendMessage(nil, &c.Newest, false),
-			Messages: wireForms(c.Missed), More: c.More, MoreChanges: c.MoreChanges,
+	return size
+}
+
+func (r syncReply) appendMembers(b []byte) []byte {
+	b = append(b, `"conversations":[`...)
+	for i := range r.Convs {
+		if i > 0 {
+			b = append(b, ',')
 		}
+		b = appendConvState(b, &r.Convs[i])
 	}
-	return reply, nil
+	b = appendMessages(append(b, `],"changed":`...), r.Changed)
+	b = strconv.AppendBool(append(b, `,"more":`...), !r.Next.IsZero())
+	return appendNext(b, r.Next)
+}
+
+func appendConvState(b []byte, c *chat.ConvState) []byte {
+	b = append(append(b, `{"conv":"`...), c.Conv...) // ids need no escapes, see appendMessage
+	b = append(append(b, `","with":"`...), c.With...)
+	b = strconv.AppendUint(append(b, `","last":`...), c.Newest.Seq, 10)
+	b = strconv.AppendInt(append(b, `,"at":`...), c.Newest.At.UnixMilli(), 10)
+	b = appendMarks(append(b, ','), c.Mine)
+	b = strconv.AppendInt(append(b, `,"unread":`...), int64(c.Unread), 10)
+	b = append(appendMarks(append(b, `,"peer":{`...), c.Peer), '}')
+	b = strconv.AppendUint(append(b, `,"change":`...), c.Change, 10)
+	b = appendMessage(append(b, `,"message":`...), &c.Newest, false)
+	if len(c.Missed) > 0 {
+		b = appendMessages(append(b, `,"messages":`...), c.Missed)
+	}
+	if c.More {
+		b = append(b, `,"more":true`...)
+	}
+	if c.MoreChanges {
+		b = append(b, `,"moreChanges":true`...)
+	}
+	return append(b, '}')
+}
+
+func appendMarks(b []byte, m chat.Marks) []byte {
+	b = strconv.AppendUint(append(b, `"received":`...), m.Received, 10)
+	return strconv.AppendUint(append(b, `,"read":`...), m.Read, 10)
 }
