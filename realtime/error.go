@@ -52,6 +52,11 @@ func (s *session) refuse(to answerTo, err error) (flush bool) {
 
 // emit queues an event with one argument.
 func (s *session) emit(event string, argument any) (flush bool) {
+	if w, ok := argument.(written); ok {
+		return s.conn.Enqueue(socketio.WriteEventFrame("/", event, w.wireSize(), func(b []byte) []byte {
+			return append(w.appendMembers(append(b, '{')), '}')
+		}))
+	}
 	payload, err := json.Marshal(argument)
 	if err != nil {
 		s.door.cfg.Log.Error("event not encoded", "event", event, "error", err)

@@ -2,7 +2,7 @@ package realtime
 
 import (
 	"context"
-	"encoding/json"
+	"strings"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/realtime/rawjson"
@@ -23,20 +23,15 @@ const unnamedDevice chat.DeviceID = "unnamed"
 // Connect implements socketio.Namespace. A client may come without a token, but not with a bad one.
 func (d *Server) Connect(socket *socketio.Socket, auth []byte) (socketio.Handler, error) {
 	h := *socket.Handshake().(*handshake)
-	var given struct {
-		Token  string `json:"token"`
-		Device string `json:"device"`
+	var token, device string
+	if auth != nil && !readTexts(auth, text{"token", &token}, text{"device", &device}) {
+		return nil, refusal(chat.Errorf(chat.Invalid, "auth: token and device are strings"))
 	}
-	if auth != nil {
-		if err := json.Unmarshal(auth, &given); err != nil {
-			return nil, refusal(chat.Errorf(chat.Invalid, "auth: token and device are strings"))
-		}
-	}
-	if given.Token != "" {
-		h.token = given.Token
+	if token != "" {
+		h.token = token
 	}
 	s := newSession(d, socket)
-	if s.device = chat.DeviceID(given.Device); s.device == "" {
+	if s.device = chat.DeviceID(device); s.device == "" {
 		s.device = chat.DeviceID(h.device)
 	}
 	if h.token == "" {
@@ -102,11 +97,10 @@ func (d *Server) still(ctx context.Context, who identity) error {
 	return err
 }
 
-// loginRequest is the argument of `login`: a bare user id, or an object, or nothing when the handshake said it all.
+// loginRequest is the argument of `login`: a bare user id, or {userid, token, device}, or nothing when the handshake said
+// it all.
 type loginRequest struct {
-	UserID string `json:"userid"`
-	Token  string `json:"token"`
-	Device string `json:"device"`
+	userID, token, device string
 }
 
 func readLogin(args [][]byte) (r loginRequest, err error) {
@@ -114,20 +108,49 @@ func readLogin(args [][]byte) (r loginRequest, err error) {
 		return r, nil
 	}
 	if id, ok := rawjson.String(args[0]); ok {
-		return loginRequest{UserID: id}, nil
+		return loginRequest{userID: id}, nil
 	}
-	if len(args) > 1 || args[0][0] != '{' || json.Unmarshal(args[0], &r) != nil {
+	if len(args) > 1 || !readTexts(args[0], text{"userid", &r.userID}, text{"token", &r.token}, text{"device", &r.device}) {
 		return r, chat.Errorf(chat.Invalid, "login takes a user id or {userid, token, device}")
 	}
 	return r, nil
 }
 
-// loginReply is the event `login` and, with ok, its ack.
+// text is a member of an object that is a string, and where to put it.
+type text struct {
+	name string
+	into *string
+}
+
+// readTexts reads some members of an object; null leaves what is there. Names fit in any case, as they do with
+// encoding/json. It returns false for what is no object, and when one of the texts is none.
+func readTexts(object []byte, texts ...text) bool {
+	malformed := false
+	err := rawjson.Fields(object, func(name, value []byte) error {
+		for _, t := range texts {
+			if strings.EqualFold(string(name), t.name) && string(value) != "null" {
+				s, ok := rawjson.String(value)
+				*t.into, malformed = s, malformed || !ok
+			}
+		}
+		return nil
+	})
+	return err == nil && !malformed
+}
+
+// loginReply is the event `login` and, with ok, its ack: {message, id, userId, device}.
 type loginReply struct {
-	Message string        `json:"message"`
-	ID      string        `json:"id"`
-	UserID  chat.UserID   `json:"userId"`
-	Device  chat.DeviceID `json:"device"`
+	socket string
+	user   chat.UserID
+	device chat.DeviceID
+}
+
+func (r loginReply) wireSize() int { return 80 + len(r.socket) + len(r.user) + len(r.device) }
+
+func (r loginReply) appendMembers(b []byte) []byte {
+	b = append(append(b, `"message":"登录成功","id":"`...), r.socket...) // base64 and hex digits: nothing to escape
+	b = append(append(b, `","userId":"`...), r.user...)
+	return rawjson.AppendString(append(b, `","device":`...), string(r.device))
 }
 
 // login proves who the socket is and starts delivery, oldest first.
@@ -163,16 +186,16 @@ func (s *session) identify(ctx context.Context, r loginRequest) (who identity, e
 	former := identity{user: s.user, device: s.device, token: s.token}
 	s.mu.Unlock()
 	switch {
-	case r.Token != "":
-		if who, err = s.door.authenticate(ctx, r.Token); err != nil {
+	case r.token != "":
+		if who, err = s.door.authenticate(ctx, r.token); err != nil {
 			return who, err
 		}
 		if former.device != "" && (former.user == "" || former.user == who.user) {
 			who.device = former.device
 		}
-	case s.door.cfg.Trust && r.UserID != "":
+	case s.door.cfg.Trust && r.userID != "":
 		who = former
-		if who.user, err = s.trust(ctx, chat.UserID(r.UserID)); err != nil {
+		if who.user, err = s.trust(ctx, chat.UserID(r.userID)); err != nil {
 			return who, err
 		}
 		if who.user != former.user {
@@ -183,11 +206,11 @@ func (s *session) identify(ctx context.Context, r loginRequest) (who identity, e
 	default:
 		who = former
 	}
-	if r.UserID != "" && chat.UserID(r.UserID) != who.user {
+	if r.userID != "" && chat.UserID(r.userID) != who.user {
 		return who, chat.Errorf(chat.Forbidden, "userid: not the token's user")
 	}
-	if r.Device != "" {
-		who.device = chat.DeviceID(r.Device)
+	if r.device != "" {
+		who.device = chat.DeviceID(r.device)
 	}
 	if who.device == "" {
 		who.device = unnamedDevice
@@ -208,7 +231,7 @@ func (s *session) trust(ctx context.Context, id chat.UserID) (chat.UserID, error
 // is answered and changes nothing.
 func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	user, device := who.user, who.device
-	reply := loginReply{Message: "登录成功", ID: s.socket.ID(), UserID: user, Device: device}
+	reply := loginReply{s.socket.ID(), user, device}
 	s.mu.Lock()
 	formerUser, formerDevice, wasIn := s.user, s.device, s.phase != idle
 	sameDevice := wasIn && formerUser == user && formerDevice == device
