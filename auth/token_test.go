@@ -202,6 +202,64 @@ func otherDigit(digit byte) string {
 	return string(digits[strings.IndexByte(digits, digit)^1])
 }
 
+// TestOwnTokensAreReadAsTheLibraryReadsThem holds parseOwn to the parser, which decides on all that it leaves.
+func TestOwnTokensAreReadAsTheLibraryReadsThem(t *testing.T) {
+	hs256 := func(changes jwt.MapClaims) string {
+		c := goodClaims()
+		maps.Copy(c, changes)
+		return sign(t, jwt.SigningMethodHS256, []byte(testSecret), c)
+	}
+	issued := issue(t, at(0), annsAccount())
+	for name, test := range map[string]struct {
+		token string
+		own   bool // it need not ask the parser
+	}{
+		"issued":                       {issued, true},
+		"with a claim more":            {hs256(jwt.MapClaims{"iss": "parley"}), true},
+		"at its end":                   {hs256(jwt.MapClaims{"exp": noon.Unix()}), false},
+		"a second before":              {hs256(jwt.MapClaims{"exp": noon.Unix() + 1}), true},
+		"half a second before":         {hs256(jwt.MapClaims{"exp": float64(noon.Unix()) + 0.5}), false},
+		"not before tomorrow":          {hs256(jwt.MapClaims{"nbf": noon.Unix() + 24*60*60}), false},
+		"not before yesterday":         {hs256(jwt.MapClaims{"nbf": noon.Unix() - 24*60*60}), false},
+		"no exp":                       {hs256(jwt.MapClaims{"exp": nil}), false},
+		"exp zero":                     {hs256(jwt.MapClaims{"exp": 0}), false},
+		"no user":                      {hs256(jwt.MapClaims{"_id": ""}), false},
+		"no name of its own":           {hs256(jwt.MapClaims{"jti": ""}), false},
+		"no stamp":                     {hs256(jwt.MapClaims{"pwd": ""}), false},
+		"another secret":               {sign(t, jwt.SigningMethodHS256, []byte("vue-chat"), goodClaims()), false},
+		"another algorithm":            {sign(t, jwt.SigningMethodHS512, []byte(testSecret), goodClaims()), false},
+		"a lax last digit":             {issued[:len(issued)-1] + otherDigit(issued[len(issued)-1]), false},
+		"the header, signed":           {ownHeader + signatureOf(t, ownHeader[:len(ownHeader)-1]), false},
+		"no claims, signed":            {ownHeader + "." + signatureOf(t, ownHeader), false},
+		"a part more":                  {ownHeader + "e30.e30." + signatureOf(t, ownHeader+"e30.e30"), false},
+		"claims that are null, signed": {ownHeader + "bnVsbA." + signatureOf(t, ownHeader+"bnVsbA"), false},
+	} {
+		tokens := at(0)
+		c, ok := tokens.parseOwn(test.token)
+		if ok != test.own {
+			t.Errorf("%s: read at once: %v", name, ok)
+		}
+		var want claims
+		_, err := tokens.parser.ParseWithClaims(test.token, &want, func(*jwt.Token) (any, error) { return tokens.secret, nil })
+		switch {
+		case !ok:
+		case err != nil:
+			t.Errorf("%s: believed, and the parser says %v", name, err)
+		case c != (chat.Claims{User: want.User, Name: want.Name, Stamp: want.Stamp, Token: chat.Token{ID: chat.TokenID(want.ID), Until: want.ExpiresAt.Time}}):
+			t.Errorf("%s: says %+v, the parser %+v", name, c, want)
+		}
+	}
+}
+
+func signatureOf(t *testing.T, text string) string {
+	t.Helper()
+	signature, err := jwt.SigningMethodHS256.Sign(text, []byte(testSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(signature)
+}
+
 func FuzzParse(f *testing.F) {
 	tokens := at(0)
 	good := sign(f, jwt.SigningMethodHS256, []byte(testSecret), goodClaims()) // the same in every process that fuzzes
