@@ -41,7 +41,7 @@ type Sighting struct {
 }
 
 // MaxDevices bounds a user's devices. A client without a device name brings a new one with every token, so the one
-// that was silent for longest is forgotten.
+// that was silent for longest is forgotten: see forgetOldest.
 const MaxDevices = 64
 
 const maxDevice = 64 // characters of a device's name
