@@ -22,6 +22,8 @@ import (
 	"github.com/parley-chat/parley/limit"
 	"github.com/parley-chat/parley/media"
 	"github.com/parley-chat/parley/realtime"
+	"github.com/parley-chat/parley/realtime/engineio"
+	"github.com/parley-chat/parley/realtime/socketio"
 	"github.com/parley-chat/parley/store/embedded"
 	"github.com/parley-chat/parley/words"
 )
@@ -139,6 +141,8 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 		Registry: &chat.Registry{Store: h.engine, Node: "here", Now: time.Now, Log: log},
 		Devices:  &chat.Devices{Store: h.engine, Accounts: h.engine, Sockets: h.engine, Cursors: cursors, Now: h.now},
 		Now:      h.now, Log: log,
+		// Clients of these tests read when their story comes to it, on a slow machine long after the server is used to.
+		Transport: socketio.Config{Engine: engineio.Config{PingTimeout: time.Hour, WriteTimeout: time.Hour}},
 	}
 	for _, f := range change {
 		f(&cfg)
