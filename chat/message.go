@@ -272,6 +272,7 @@ func gather(limit int, read func(last *Message, n int) ([]Message, error)) (page
 		if err != nil {
 			return nil, false, err
 		}
+		page = slices.Grow(page, len(part))
 		for i := range part {
 			bytes += len(part[i].Body)
 			if len(page) == limit || len(page) > 0 && bytes > maxPageBytes {
