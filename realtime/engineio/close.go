@@ -135,6 +135,7 @@ func (c *Conn) abandon() {
 	defer c.mu.Unlock()
 	if c.ws != nil {
 		c.ws.conn.Close()
+		c.readToEnd()
 	} else {
 		c.forget()
 	}

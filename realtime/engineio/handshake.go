@@ -88,7 +88,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 		return
 	}
 	c.Flush()
-	s.run(func() { c.readWebSocket(c.ws) })
+	c.startReading()
 }
 
 // refuse answers who is not let in for now: the code is "Forbidden" of the handshake's errors, the status says why.

@@ -66,6 +66,7 @@ func (h *house) serve(settings []func(*http.Server)) {
 		if n := h.wheel.count(); n != 0 {
 			h.t.Errorf("%d timers are left", n)
 		}
+		await(h.t, "nothing counts as running", func() bool { return h.count() == 0 })
 	})
 }
 
@@ -73,6 +74,13 @@ func (w *wheel) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.armed
+}
+
+// count returns what Shutdown would wait for.
+func (s *Server) count() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.running
 }
 
 func newGuest(c *Conn, hear func(g *guest, data []byte, binary bool) error) *guest {

@@ -3,37 +3,89 @@
 package engineio
 
 import (
+	"sync"
 	"syscall"
 )
 
-// prepareRaw makes the calls that read and write without waiting. They are made once, so that using them allocates
-// nothing.
+// rawCall is a read or write that does not go through net.Conn, so that it can return instead of waiting, or wait
+// without a buffer. It is kept and used again, so that it allocates nothing.
+type rawCall struct {
+	sock  *webSocket
+	wait  bool // for something to read
+	data  []byte
+	n     int
+	err   error
+	read  func(fd uintptr) bool
+	write func(fd uintptr) bool
+}
+
+func newRawCall() *rawCall {
+	c := new(rawCall)
+	c.read = func(fd uintptr) bool {
+		c.sock.room(c.sock.need)
+		c.n, c.err = retry(func() (int, error) { return syscall.Read(int(fd), c.sock.buf[c.sock.to:]) })
+		if c.err == syscall.EAGAIN {
+			c.sock.release()
+			return !c.wait
+		}
+		return true
+	}
+	c.write = func(fd uintptr) bool {
+		c.n, c.err = retry(func() (int, error) { return syscall.Write(int(fd), c.data) })
+		return true
+	}
+	return c
+}
+
+// rawCalls lends them.
+type rawCalls struct{ pool sync.Pool }
+
+func (p *rawCalls) get() *rawCall {
+	if c, ok := p.pool.Get().(*rawCall); ok {
+		return c
+	}
+	return newRawCall()
+}
+
+func (p *rawCalls) put(c *rawCall) (n int, err error) {
+	n, err = c.n, c.err
+	c.sock, c.data, c.n, c.err = nil, nil, 0, nil
+	p.pool.Put(c)
+	return n, err
+}
+
+// prepareRaw finds out whether the socket can be read and written without waiting: not so with TLS inside the process.
 func (s *webSocket) prepareRaw() {
-	sys, ok := s.conn.(syscall.Conn)
-	if !ok {
-		return // TLS inside the process: read and write through it
-	}
-	raw, err := sys.SyscallConn()
-	if err != nil {
-		return
-	}
-	s.raw = raw
-	s.readReady = func(fd uintptr) bool {
-		s.room(s.need)
-		s.readCount, s.readErr = retry(func() (int, error) { return syscall.Read(int(fd), s.buf[s.to:]) })
-		if s.readErr == syscall.EAGAIN {
-			s.release()
-			return false
+	if sys, ok := s.conn.(syscall.Conn); ok {
+		if raw, err := sys.SyscallConn(); err == nil {
+			s.raw = raw
 		}
-		return true
 	}
-	s.writeNow = func(fd uintptr) bool {
-		s.written, s.writeErr = retry(func() (int, error) { return syscall.Write(int(fd), s.writeData) })
-		if s.writeErr == syscall.EAGAIN {
-			s.writeErr = nil
-		}
-		return true
+}
+
+// readRaw reads once behind the unread bytes. When nothing is there it waits, or returns EAGAIN; meanwhile, and then, an
+// empty buffer is back in the pool. n is 0 at the end of what the peer sends.
+func (s *webSocket) readRaw(wait bool) (n int, err error) {
+	call := s.buffers.calls.get()
+	call.sock, call.wait = s, wait
+	err = s.raw.Read(call.read)
+	n, readErr := s.buffers.calls.put(call)
+	if err == nil {
+		err = readErr
 	}
+	return n, err
+}
+
+// writeRaw writes what the kernel takes at once.
+func (s *webSocket) writeRaw(data []byte) (n int, err error) {
+	call := s.buffers.calls.get()
+	call.data = data
+	err = s.raw.Write(call.write)
+	n, writeErr := s.buffers.calls.put(call)
+	if err == nil && writeErr != syscall.EAGAIN {
+		err = writeErr
+	}
+	return n, err
 }
 
 // retry repeats a call that a signal interrupted. A count of -1, which comes with errors, becomes 0.

@@ -8,14 +8,41 @@ import (
 
 // This file is the reading of a Conn from its WebSocket.
 
-// readWebSocket hears the socket until it ends.
+// startReading has the session's WebSocket read until it ends; Shutdown waits for that. The socket has been its maker's.
+func (c *Conn) startReading() {
+	sock := c.ws
+	c.server.hold()
+	if c.server.netpoll.watch(c) && sock.from == sock.to && sock.park() == errParked {
+		return
+	}
+	go c.readWebSocket(sock)
+}
+
+// readWebSocket hears the socket until it is parked or ends. The caller owns the turn.
 func (c *Conn) readWebSocket(sock *webSocket) {
+	err := c.readMessages(sock)
+	if err == errParked {
+		return
+	}
 	var end *closing
-	if err := c.readMessages(sock); !errors.As(err, &end) {
+	if !errors.As(err, &end) {
 		end = closeLost()
 	}
 	c.close(end)
+	sock.turn.end() // it is read from here on
+	if sock.watched != 0 {
+		c.server.netpoll.forget(sock.watched)
+	}
 	sock.linger()
+	c.server.end()
+}
+
+// readToEnd is for a socket that has been shut or cut: if it is parked it has to be read on all the same, for that is
+// what notices its end.
+func (c *Conn) readToEnd() {
+	if c.ws.turn.end() {
+		go c.readWebSocket(c.ws)
+	}
 }
 
 func (c *Conn) readMessages(sock *webSocket) error {
@@ -29,7 +56,12 @@ func (c *Conn) readMessages(sock *webSocket) error {
 			// Answers to all that came in one read go out in one write.
 			c.Flush()
 			c.FlushNow()
-			if err := sock.fill(); err != nil {
+			if sock.watched != 0 {
+				err = sock.look()
+			} else {
+				err = sock.fill()
+			}
+			if err != nil {
 				return err
 			}
 			continue

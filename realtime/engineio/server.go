@@ -56,6 +56,7 @@ type Handler interface {
 type Server struct {
 	cfg     Config
 	wheel   *wheel
+	netpoll *netpoll // nil where there is none
 	stop    chan struct{}
 	ping    *Frame
 	pong    *Frame
@@ -68,7 +69,7 @@ type Server struct {
 	mu      sync.RWMutex // guards what follows; taken after Conn.mu
 	conns   map[string]*Conn
 	closing bool
-	running int           // handshakes, goroutines that read WebSockets, calls of Handler.Closed
+	running int           // handshakes, WebSockets that are read, calls of Handler.Closed
 	idle    chan struct{} // closed when, after the closing, none of these is left
 }
 
@@ -84,14 +85,15 @@ func NewServer(cfg Config) *Server {
 	// Fine enough for the shortest timer, and never so fine that an idle server works for it.
 	tick := min(max(min(cfg.PingInterval, cfg.PingTimeout)/20, 10*time.Millisecond), 100*time.Millisecond)
 	s := &Server{
-		cfg:   cfg,
-		wheel: newWheel(tick),
-		stop:  make(chan struct{}),
-		ping:  textPacket(packetPing, ""),
-		pong:  textPacket(packetPong, ""),
-		noop:  textPacket(packetNoop, ""),
-		conns: make(map[string]*Conn),
-		idle:  make(chan struct{}),
+		cfg:     cfg,
+		wheel:   newWheel(tick),
+		netpoll: newNetpoll(),
+		stop:    make(chan struct{}),
+		ping:    textPacket(packetPing, ""),
+		pong:    textPacket(packetPong, ""),
+		noop:    textPacket(packetNoop, ""),
+		conns:   make(map[string]*Conn),
+		idle:    make(chan struct{}),
 	}
 	s.lates.New = func() any { return new([]*Conn) }
 	go s.wheel.run(s.stop)
@@ -140,6 +142,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		}
 	}
 	close(s.stop)
+	s.netpoll.close()
 }
 
 // begin counts something that Shutdown waits for, until end; false when it is too late to begin.
@@ -160,11 +163,17 @@ func (s *Server) end() {
 	s.settle()
 }
 
+// hold counts something that Shutdown waits for, until end, also when it is closing already: the caller is counted itself
+// or holds a session that is.
+func (s *Server) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running++
+}
+
 // run starts a goroutine that Shutdown waits for.
 func (s *Server) run(f func()) {
-	s.mu.Lock()
-	s.running++
-	s.mu.Unlock()
+	s.hold()
 	go func() {
 		defer s.end()
 		f()

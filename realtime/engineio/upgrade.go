@@ -35,7 +35,7 @@ func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	c.server.run(func() {
 		if c.readProbe(sock) {
 			c.Flush() // what waits does not wait for what the client has to say
-			c.readWebSocket(sock)
+			c.startReading()
 			return
 		}
 		sock.conn.Close()

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -26,23 +27,22 @@ type webSocket struct {
 	message  []byte // what has come of a message in fragments
 	opcode   ws.OpCode
 	packed   bool // the message is compressed
+	drained  bool // the last read took all there was
+	thorough bool // until a read finds nothing, for it may be the end that has come
 
-	// Through raw, reads and writes that would wait return instead. It is nil where the system has no such thing.
-	raw       syscall.RawConn
-	readReady func(fd uintptr) bool
-	readCount int
-	readErr   error
-	writeNow  func(fd uintptr) bool
-	writeData []byte
-	written   int
-	writeErr  error
+	raw     syscall.RawConn // for reads and writes that do not go through conn; nil where there is no such thing
+	turn    turn            // whose it is to read, which is to touch what stands between conn and raw
+	watched uint64          // netpoll's id; 0 when the reader waits on a goroutine of its own
 }
 
 // readSize is the size of a pooled buffer: a dozen chat messages. A longer message gets a buffer of its own.
 const readSize = 4096
 
-// bufferPool lends read buffers.
-type bufferPool struct{ pool sync.Pool }
+// bufferPool lends read buffers, and what reads into them.
+type bufferPool struct {
+	pool  sync.Pool
+	calls rawCalls
+}
 
 func (p *bufferPool) get() []byte {
 	if b, ok := p.pool.Get().(*[readSize]byte); ok {
@@ -240,16 +240,53 @@ func (s *webSocket) fill() error {
 		}
 		return err
 	}
-	if err := s.raw.Read(s.readReady); err != nil {
-		return err
+	n, err := s.readRaw(true)
+	s.to += n
+	if n == 0 && err == nil {
+		err = io.EOF
 	}
-	switch {
-	case s.readErr != nil:
-		return s.readErr
-	case s.readCount == 0:
-		return io.EOF
+	return err
+}
+
+// errParked says that the socket is nobody's now.
+var errParked = errors.New("nothing to read")
+
+// look reads once, or parks the socket if there is nothing to read: then it returns errParked, and the caller must not
+// touch the socket any more. A parked socket keeps no empty buffer.
+func (s *webSocket) look() error {
+	for {
+		if !s.drained {
+			n, err := s.readRaw(false)
+			s.to += n
+			switch {
+			case n > 0:
+				// A read that leaves room has taken all: what comes later wakes (epoll(7), "Questions and answers"). Of
+				// the end of the stream this is not true, which no read shows while there are bytes before it.
+				s.drained = s.to < len(s.buf) && !s.thorough
+				return nil
+			case err == nil:
+				return io.EOF
+			case err != syscall.EAGAIN:
+				return err
+			}
+		}
+		if err := s.park(); err != nil {
+			return err
+		}
 	}
-	s.to += s.readCount
+}
+
+// park gives the turn away and returns errParked; nil says that the socket has to be looked at once more.
+func (s *webSocket) park() error {
+	s.drained, s.thorough = false, false
+	s.release()
+	switch ok, more := s.turn.park(); {
+	case ok:
+		return errParked
+	case !more:
+		return net.ErrClosed
+	}
+	s.thorough = true
 	return nil
 }
 
@@ -258,13 +295,7 @@ func (s *webSocket) tryWrite(data []byte) (n int, err error) {
 	if s.raw == nil {
 		return 0, nil
 	}
-	s.writeData, s.written, s.writeErr = data, 0, nil
-	err = s.raw.Write(s.writeNow)
-	s.writeData = nil
-	if err == nil {
-		err = s.writeErr
-	}
-	return s.written, err
+	return s.writeRaw(data)
 }
 
 // shut says that no more will be written, and gives the peer a while to hang up by itself.

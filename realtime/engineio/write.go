@@ -109,9 +109,11 @@ func (c *Conn) wrote(out batch, err error) bool {
 	case err != nil:
 		c.close(closeTransport("connection lost"))
 		c.ws.conn.Close()
+		c.readToEnd()
 		return false
 	case out.final:
 		c.ws.shut()
+		c.readToEnd()
 		return false
 	}
 	return true

@@ -1,0 +1,149 @@
+package engineio
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// netpoll waits for bytes on many sockets at once, so that a socket that waits needs no goroutine, by epoll(7).
+//
+// No thread of the system blocks in it: an epoll instance is itself a file that can be waited for, so its goroutine is
+// parked in Go's own poller until some socket has something. A socket is registered once, edge-triggered, and leaves the
+// kernel's list by being closed.
+//
+// Whoever is woken has its messages handled by a goroutine of its own, since a Handler may wait; a few of them are
+// kept for the next ones. The turn of a socket sees to it that it has one at a time.
+type netpoll struct {
+	file *os.File
+	raw  syscall.RawConn
+	work chan *Conn // to goroutines that wait for work; the poller's own goroutine alone sends, and closes it at the end
+	free atomic.Int32
+
+	mu    sync.RWMutex // guards what follows; taken after Conn.mu
+	conns map[uint64]*Conn
+	last  uint64 // an id is never used twice, so a late event of a closed socket meets nobody
+}
+
+const (
+	// pollBatch is how many sockets one call can wake.
+	pollBatch = 128
+	// keptReaders is how many goroutines are kept, each with a stack that has grown to what messages need.
+	keptReaders = 64
+
+	// edgeTriggered is EPOLLET, which package syscall has as a negative number.
+	edgeTriggered = 1 << 31
+	hangUps       = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
+)
+
+// newNetpoll returns a poller that runs until close, or nil when the system gives none: then each socket has a goroutine.
+func newNetpoll() *netpoll {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil
+	}
+	syscall.SetNonblock(fd, true) // what makes os.NewFile hand it to Go's poller; if it failed, that shows below
+	p := &netpoll{file: os.NewFile(uintptr(fd), "epoll"), work: make(chan *Conn), conns: make(map[uint64]*Conn)}
+	if p.raw, err = p.file.SyscallConn(); err == nil {
+		err = p.file.SetReadDeadline(time.Time{}) // an error says that it cannot be waited for
+	}
+	if err != nil {
+		p.file.Close()
+		return nil
+	}
+	go p.run()
+	return p
+}
+
+// close ends the poller. It wakes nobody afterwards.
+func (p *netpoll) close() {
+	if p != nil {
+		p.file.Close()
+	}
+}
+
+// watch has the session's WebSocket woken from now on, once at first if there are bytes already. It returns false when
+// that cannot be, and changes nothing then. The caller owns the turn.
+func (p *netpoll) watch(c *Conn) bool {
+	if p == nil || c.ws.raw == nil {
+		return false
+	}
+	p.mu.Lock()
+	p.last++
+	id := p.last
+	p.conns[id] = c
+	p.mu.Unlock()
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(id), Pad: int32(id >> 32)}
+	var added error
+	err := c.ws.raw.Control(func(fd uintptr) {
+		err := p.raw.Control(func(epoll uintptr) {
+			added = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, int(fd), &event)
+		})
+		if err != nil {
+			added = err
+		}
+	})
+	if err != nil || added != nil {
+		p.forget(id)
+		return false
+	}
+	c.ws.watched = id
+	return true
+}
+
+// forget lets nobody be woken any more by events of that id.
+func (p *netpoll) forget(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, id)
+}
+
+// run wakes whom there is something for.
+func (p *netpoll) run() {
+	events := make([]syscall.EpollEvent, pollBatch)
+	conns := make([]*Conn, pollBatch)
+	p.raw.Read(func(fd uintptr) bool {
+		for {
+			n, _ := retry(func() (int, error) { return syscall.EpollWait(int(fd), events, 0) })
+			p.wake(events[:n], conns[:n])
+			if n < len(events) {
+				return false // wait; what has come since is an edge, too
+			}
+		}
+	})
+	close(p.work)
+}
+
+// wake sees to it that what has happened is read. conns is room for as many as there are events.
+func (p *netpoll) wake(events []syscall.EpollEvent, conns []*Conn) {
+	p.mu.RLock()
+	for i := range events {
+		conns[i] = p.conns[uint64(uint32(events[i].Fd))|uint64(uint32(events[i].Pad))<<32]
+	}
+	p.mu.RUnlock()
+	for i, c := range conns {
+		if c != nil && c.ws.turn.wake(events[i].Events&hangUps != 0) {
+			select {
+			case p.work <- c:
+			default:
+				go p.serve(c)
+			}
+		}
+		conns[i] = nil
+	}
+}
+
+// serve reads for one session, and then for others.
+func (p *netpoll) serve(c *Conn) {
+	for ok := true; ok; {
+		c.readWebSocket(c.ws)
+		if p.free.Add(1) > keptReaders {
+			p.free.Add(-1)
+			return
+		}
+		c, ok = <-p.work
+		p.free.Add(-1)
+	}
+}
