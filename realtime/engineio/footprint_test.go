@@ -76,7 +76,7 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 	for range 2 * n {
 		receive(t, "a message", heard)
 	}
-	await(t, "all is quiet", func() bool { return runtime.NumGoroutine() <= before.goroutines+keptReaders })
+	await(t, "all is quiet", func() bool { return runtime.NumGoroutine() <= before.goroutines })
 	after := footprint()
 	heap, stack := (after.heap-before.heap)/n, (after.stack-before.stack)/n
 	t.Logf("an idle connection takes %d bytes of heap and %d of stack", heap, stack)

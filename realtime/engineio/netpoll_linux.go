@@ -3,7 +3,6 @@ package engineio
 import (
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -14,13 +13,11 @@ import (
 // parked in Go's own poller until some socket has something. A socket is registered once, edge-triggered, and leaves the
 // kernel's list by being closed.
 //
-// Whoever is woken has its messages handled by a goroutine of its own, since a Handler may wait; a few of them are
-// kept for the next ones. The turn of a socket sees to it that it has one at a time.
+// Whoever is woken has its messages handled by a goroutine of its own, since a Handler may wait. The turn of a socket sees
+// to it that it has one at a time.
 type netpoll struct {
 	file *os.File
 	raw  syscall.RawConn
-	work chan *Conn // to goroutines that wait for work; the poller's own goroutine alone sends, and closes it at the end
-	free atomic.Int32
 
 	mu    sync.RWMutex // guards what follows; taken after Conn.mu
 	conns map[uint64]*Conn
@@ -30,8 +27,6 @@ type netpoll struct {
 const (
 	// pollBatch is how many sockets one call can wake.
 	pollBatch = 128
-	// keptReaders is how many goroutines are kept, each with a stack that has grown to what messages need.
-	keptReaders = 64
 
 	// edgeTriggered is EPOLLET, which package syscall has as a negative number.
 	edgeTriggered = 1 << 31
@@ -45,7 +40,7 @@ func newNetpoll() *netpoll {
 		return nil
 	}
 	syscall.SetNonblock(fd, true) // what makes os.NewFile hand it to Go's poller; if it failed, that shows below
-	p := &netpoll{file: os.NewFile(uintptr(fd), "epoll"), work: make(chan *Conn), conns: make(map[uint64]*Conn)}
+	p := &netpoll{file: os.NewFile(uintptr(fd), "epoll"), conns: make(map[uint64]*Conn)}
 	if p.raw, err = p.file.SyscallConn(); err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // an error says that it cannot be waited for
 	}
@@ -113,7 +108,6 @@ func (p *netpoll) run() {
 			}
 		}
 	})
-	close(p.work)
 }
 
 // wake sees to it that what has happened is read. conns is room for as many as there are events.
@@ -125,25 +119,8 @@ func (p *netpoll) wake(events []syscall.EpollEvent, conns []*Conn) {
 	p.mu.RUnlock()
 	for i, c := range conns {
 		if c != nil && c.ws.turn.wake(events[i].Events&hangUps != 0) {
-			select {
-			case p.work <- c:
-			default:
-				go p.serve(c)
-			}
+			go c.readWebSocket(c.ws)
 		}
 		conns[i] = nil
-	}
-}
-
-// serve reads for one session, and then for others.
-func (p *netpoll) serve(c *Conn) {
-	for ok := true; ok; {
-		c.readWebSocket(c.ws)
-		if p.free.Add(1) > keptReaders {
-			p.free.Add(-1)
-			return
-		}
-		c, ok = <-p.work
-		p.free.Add(-1)
 	}
 }
