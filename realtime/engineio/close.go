@@ -83,6 +83,7 @@ func (c *Conn) close(end *closing) {
 	switch {
 	case c.ws != nil && end.lost && !c.writing: // who reads slowly may still be taking what was said
 		c.ws.conn.Close()
+		c.readToEnd()
 		c.server.remove(c)
 	case c.ws != nil:
 		c.last = &Frame{wire: []byte{}}
