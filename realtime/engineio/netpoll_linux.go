@@ -10,11 +10,10 @@ import (
 // netpoll waits for bytes on many sockets at once, so that a socket that waits needs no goroutine, by epoll(7).
 //
 // No thread of the system blocks in it: an epoll instance is itself a file that can be waited for, so its goroutine is
-// parked in Go's own poller until some socket has something. A socket is registered once, edge-triggered, and leaves the
-// kernel's list by being closed.
+// parked in Go's own poller until some socket has something. A socket is registered once, wakes once each time that it is
+// armed (EPOLLONESHOT), and leaves the kernel's list by being closed.
 //
-// Whoever is woken has its messages handled by a goroutine of its own, since a Handler may wait. The turn of a socket sees
-// to it that it has one at a time.
+// Whoever is woken has its messages handled by a goroutine of its own, since a Handler may wait.
 type netpoll struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -24,14 +23,8 @@ type netpoll struct {
 	last  uint64 // an id is never used twice, so a late event of a closed socket meets nobody
 }
 
-const (
-	// pollBatch is how many sockets one call can wake.
-	pollBatch = 128
-
-	// edgeTriggered is EPOLLET, which package syscall has as a negative number.
-	edgeTriggered = 1 << 31
-	hangUps       = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
-)
+// pollBatch is how many sockets one call can wake.
+const pollBatch = 128
 
 // newNetpoll returns a poller that runs until close, or nil when the system gives none: then each socket has a goroutine.
 func newNetpoll() *netpoll {
@@ -59,33 +52,39 @@ func (p *netpoll) close() {
 	}
 }
 
-// watch has the session's WebSocket woken from now on, once at first if there are bytes already. It returns false when
-// that cannot be, and changes nothing then. The caller owns the turn.
-func (p *netpoll) watch(c *Conn) bool {
+// enroll gives a session's WebSocket an id to be armed with; 0 when it has to be waited for by a goroutine.
+func (p *netpoll) enroll(c *Conn) (id uint64) {
 	if p == nil || c.ws.raw == nil {
-		return false
+		return 0
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.last++
-	id := p.last
-	p.conns[id] = c
-	p.mu.Unlock()
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(id), Pad: int32(id >> 32)}
-	var added error
-	err := c.ws.raw.Control(func(fd uintptr) {
-		err := p.raw.Control(func(epoll uintptr) {
-			added = syscall.EpollCtl(int(epoll), syscall.EPOLL_CTL_ADD, int(fd), &event)
-		})
+	p.conns[p.last] = c
+	return p.last
+}
+
+// arm has the socket woken once, as soon as there is something to read, which may be there already. first registers it.
+// After an error it is not woken.
+func (p *netpoll) arm(raw syscall.RawConn, id uint64, first bool) error {
+	event := syscall.EpollEvent{
+		Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: int32(id), Pad: int32(id >> 32),
+	}
+	op := syscall.EPOLL_CTL_MOD
+	if first {
+		op = syscall.EPOLL_CTL_ADD
+	}
+	var armed error
+	err := raw.Control(func(fd uintptr) {
+		err := p.raw.Control(func(epoll uintptr) { armed = syscall.EpollCtl(int(epoll), op, int(fd), &event) })
 		if err != nil {
-			added = err
+			armed = err
 		}
 	})
-	if err != nil || added != nil {
-		p.forget(id)
-		return false
+	if err != nil {
+		return err
 	}
-	c.ws.watched = id
-	return true
+	return armed
 }
 
 // forget lets nobody be woken any more by events of that id.
@@ -104,13 +103,13 @@ func (p *netpoll) run() {
 			n, _ := retry(func() (int, error) { return syscall.EpollWait(int(fd), events, 0) })
 			p.wake(events[:n], conns[:n])
 			if n < len(events) {
-				return false // wait; what has come since is an edge, too
+				return false // wait; what has come since shows at once
 			}
 		}
 	})
 }
 
-// wake sees to it that what has happened is read. conns is room for as many as there are events.
+// wake sees to it that what has come is read. conns is room for as many as there are events.
 func (p *netpoll) wake(events []syscall.EpollEvent, conns []*Conn) {
 	p.mu.RLock()
 	for i := range events {
@@ -118,8 +117,8 @@ func (p *netpoll) wake(events []syscall.EpollEvent, conns []*Conn) {
 	}
 	p.mu.RUnlock()
 	for i, c := range conns {
-		if c != nil && c.ws.turn.wake(events[i].Events&hangUps != 0) {
-			go c.readWebSocket(c.ws)
+		if c != nil && c.ws.turn.wake() {
+			go c.resume(c.ws)
 		}
 		conns[i] = nil
 	}

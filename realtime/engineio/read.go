@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"errors"
+	"net"
 
 	"github.com/gobwas/ws"
 )
@@ -10,9 +11,10 @@ import (
 
 // startReading has the session's WebSocket read until it ends; Shutdown waits for that. The socket has been its maker's.
 func (c *Conn) startReading() {
-	sock := c.ws
 	c.server.hold()
-	if c.server.netpoll.watch(c) && sock.from == sock.to && sock.park() == errParked {
+	sock := c.ws
+	sock.watched = c.server.netpoll.enroll(c)
+	if sock.watched != 0 && sock.from == sock.to && c.park(sock) == errParked {
 		return
 	}
 	go c.readWebSocket(sock)
@@ -37,8 +39,34 @@ func (c *Conn) readWebSocket(sock *webSocket) {
 	c.server.end()
 }
 
-// readToEnd is for a socket that has been shut or cut: if it is parked it has to be read on all the same, for that is
-// what notices its end.
+// resume hears a parked socket that has something to read. The caller was given the turn.
+func (c *Conn) resume(sock *webSocket) {
+	sock.countWake(c.server.wheel.clock.Load())
+	c.readWebSocket(sock)
+}
+
+// errParked says that the socket is nobody's now.
+var errParked = errors.New("nothing to read")
+
+// park gives a silent socket to the poller and returns errParked: then the caller must not touch it any more. Another
+// error says that the socket is ending; nil that the poller does not take it, and the caller has to wait for it.
+func (c *Conn) park(sock *webSocket) error {
+	id, raw, first := sock.watched, sock.raw, !sock.armed
+	sock.armed = true
+	sock.release()
+	if !sock.turn.park() {
+		return net.ErrClosed
+	}
+	if c.server.netpoll.arm(raw, id, first) == nil || !sock.turn.wake() {
+		return errParked
+	}
+	c.server.netpoll.forget(id)
+	sock.watched = 0
+	return nil
+}
+
+// readToEnd is for a socket that has been cut, or is about to be shut: if it is parked it has to be read on all the same,
+// for that is what notices its end.
 func (c *Conn) readToEnd() {
 	if c.ws.turn.end() {
 		go c.readWebSocket(c.ws)
@@ -56,10 +84,10 @@ func (c *Conn) readMessages(sock *webSocket) error {
 			// Answers to all that came in one read go out in one write.
 			c.Flush()
 			c.FlushNow()
-			if sock.watched != 0 {
-				err = sock.look()
-			} else {
+			if sock.watched == 0 {
 				err = sock.fill()
+			} else if err = sock.look(); err == errSilent {
+				err = c.park(sock)
 			}
 			if err != nil {
 				return err

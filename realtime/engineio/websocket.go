@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -27,12 +28,16 @@ type webSocket struct {
 	message  []byte // what has come of a message in fragments
 	opcode   ws.OpCode
 	packed   bool // the message is compressed
-	drained  bool // the last read took all there was
-	thorough bool // until a read finds nothing, for it may be the end that has come
 
 	raw     syscall.RawConn // for reads and writes that do not go through conn; nil where there is no such thing
-	turn    turn            // whose it is to read, which is to touch what stands between conn and raw
-	watched uint64          // netpoll's id; 0 when the reader waits on a goroutine of its own
+	turn    turn            // whose it is to read, which is to touch what stands from buf to raw, and from here on
+	watched uint64          // netpoll's id; 0 when a goroutine of its own waits for it
+	armed   bool            // the poller knows it
+	drained bool            // the last read took all there was
+	stays   bool            // it is busy: reads have a deadline
+	heard   bool            // something came since that was set
+	wakes   uint8           // since wokenAt, busyWakes at most
+	wokenAt int64           // on the wheel's clock
 }
 
 // readSize is the size of a pooled buffer: a dozen chat messages. A longer message gets a buffer of its own.
@@ -248,46 +253,77 @@ func (s *webSocket) fill() error {
 	return err
 }
 
-// errParked says that the socket is nobody's now.
-var errParked = errors.New("nothing to read")
+// errSilent says that nothing is there to read, and that nothing is expected at once.
+var errSilent = errors.New("silent")
 
-// look reads once, or parks the socket if there is nothing to read: then it returns errParked, and the caller must not
-// touch the socket any more. A parked socket keeps no empty buffer.
+// look reads once. When nothing is there it waits if the socket is busy, and else returns errSilent.
 func (s *webSocket) look() error {
-	for {
-		if !s.drained {
-			n, err := s.readRaw(false)
-			s.to += n
-			switch {
-			case n > 0:
-				// A read that leaves room has taken all: what comes later wakes (epoll(7), "Questions and answers"). Of
-				// the end of the stream this is not true, which no read shows while there are bytes before it.
-				s.drained = s.to < len(s.buf) && !s.thorough
-				return nil
-			case err == nil:
-				return io.EOF
-			case err != syscall.EAGAIN:
-				return err
-			}
-		}
-		if err := s.park(); err != nil {
+	if !s.drained {
+		n, err := s.readRaw(false)
+		s.to += n
+		switch {
+		case n > 0:
+			s.drained = s.to < len(s.buf) // if there is more all the same, whoever waits for it sees it at once
+			return nil
+		case err == nil:
+			return io.EOF
+		case err != syscall.EAGAIN && !errors.Is(err, os.ErrDeadlineExceeded): // whether time is up, stay finds out
 			return err
 		}
 	}
+	s.drained = false
+	if s.wakes < busyWakes {
+		return errSilent
+	}
+	return s.stay()
 }
 
-// park gives the turn away and returns errParked; nil says that the socket has to be looked at once more.
-func (s *webSocket) park() error {
-	s.drained, s.thorough = false, false
-	s.release()
-	switch ok, more := s.turn.park(); {
-	case ok:
-		return errParked
-	case !more:
-		return net.ErrClosed
+// A socket that was woken busyWakes times within busyTime is busy. Its goroutine stays until it has heard nothing for
+// busyTime: to be woken through the poller costs more than a goroutine that waits.
+const (
+	busyWakes = 4
+	busyTime  = time.Second
+)
+
+// countWake counts that the socket was woken at a time in nanoseconds.
+func (s *webSocket) countWake(now int64) {
+	if now-s.wokenAt >= int64(busyTime) {
+		s.wokenAt, s.wakes = now, 0
 	}
-	s.thorough = true
-	return nil
+	s.wakes = min(s.wakes+1, busyWakes)
+}
+
+// stay reads once, waiting for bytes, and returns errSilent if none came for busyTime.
+func (s *webSocket) stay() error {
+	if !s.stays {
+		s.stays, s.heard = true, false
+		s.waitUntil(time.Now().Add(busyTime))
+	}
+	for {
+		err := s.fill()
+		switch {
+		case err == nil:
+			s.heard, s.drained = true, s.to < len(s.buf)
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded) || s.turn.ended():
+			return err
+		case !s.heard:
+			s.stays, s.wakes = false, 0
+			s.waitUntil(time.Time{})
+			return errSilent
+		}
+		s.heard = false
+		s.waitUntil(time.Now().Add(busyTime))
+	}
+}
+
+// waitUntil sets how long reads wait; the zero time is for ever. Who ends the socket says so first, and sets a deadline
+// then: if this overrides it, another has to stand.
+func (s *webSocket) waitUntil(t time.Time) {
+	s.conn.SetReadDeadline(t)
+	if s.turn.ended() {
+		s.conn.SetReadDeadline(time.Now().Add(lastWords))
+	}
 }
 
 // tryWrite writes what the kernel takes at once.
@@ -309,6 +345,9 @@ func (s *webSocket) shut() {
 // linger waits for the peer to read the close frame and hang up: closing with unread bytes would reset the connection
 // and could take the frame with it. Whoever writes the last words shuts the socket, which sets a deadline, or cuts it.
 func (s *webSocket) linger() {
+	if s.stays {
+		s.waitUntil(time.Time{}) // the deadline of a busy socket is no end
+	}
 	for s.need = readSize; ; {
 		s.from, s.to = 0, 0
 		if err := s.fill(); err != nil {

@@ -112,8 +112,8 @@ func (c *Conn) wrote(out batch, err error) bool {
 		c.readToEnd()
 		return false
 	case out.final:
-		c.ws.shut()
 		c.readToEnd()
+		c.ws.shut()
 		return false
 	}
 	return true
