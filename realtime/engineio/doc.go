@@ -3,7 +3,7 @@
 //
 // It carries messages, text or binary, in order, and knows nothing of what is in them.
 //
-// How it stays small: an idle WebSocket costs no goroutine (on Linux, elsewhere one that is parked), no buffer and no
+// How it stays small: a silent WebSocket costs no goroutine (on Linux, elsewhere one that is parked), no buffer and no
 // timer. A write goes straight to the kernel from whoever sends; only when the kernel takes no more does a goroutine wait for it.
 // What many connections are to hear is encoded once, as a Frame.
 //
