@@ -71,7 +71,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 		c.leave = leave
 	}
 	if isUpgrade {
-		sock, answer, err := acceptWebSocket(w, r, s)
+		sock, err := acceptWebSocket(w, r, s)
 		if err != nil { // the answer is written
 			if c.leave != nil {
 				c.leave()
@@ -79,7 +79,6 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 			return
 		}
 		c.ws = sock
-		c.enqueue(answer) // nobody else knows the connection yet
 	}
 	c.Enqueue(textPacket(packetOpen, s.openPayload(c, !isUpgrade)))
 	c.start(s.cfg.Open(c, r))

@@ -12,14 +12,9 @@ import (
 // serveUpgrade opens a WebSocket that may take over. One that comes too late or twice is opened and closed at once, as
 // every Engine.IO server does: a client cannot see why a handshake was refused.
 func (c *Conn) serveUpgrade(w http.ResponseWriter, r *http.Request) {
-	sock, answer, err := acceptWebSocket(w, r, c.server)
+	sock, err := acceptWebSocket(w, r, c.server)
 	if err != nil {
 		return // the answer is written
-	}
-	sock.conn.SetWriteDeadline(time.Now().Add(bodyWait))
-	if _, err := sock.conn.Write(answer.wire); err != nil {
-		sock.conn.Close()
-		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
