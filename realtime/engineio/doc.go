@@ -4,7 +4,8 @@
 // It carries messages, text or binary, in order, and knows nothing of what is in them.
 //
 // How it stays small: a silent WebSocket costs no goroutine (on Linux, elsewhere one that is parked), no buffer and no
-// timer. A write goes straight to the kernel from whoever sends; only when the kernel takes no more does a goroutine wait for it.
+// timer. A write goes straight to the kernel from whoever sends; only when the kernel takes no more does a goroutine
+// wait for it.
 // What many connections are to hear is encoded once, as a Frame.
 //
 // Where things are: server.go opens sessions and routes requests; conn.go queues what is sent and hears what comes;
