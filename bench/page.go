@@ -103,7 +103,7 @@ func (p *page) ratio(scenario, column, peer string) string {
 	return fmt.Sprintf("%.2f", ratio)
 }
 
-// times is a median of Parley's, so many times, for estimates.
+// times is a median of Parley's, so many times, for estimates: to two digits, or a whole number.
 func (p *page) times(factor float64, scenario, column string) string {
 	s := p.all[scenario]
 	if s == nil {
@@ -112,6 +112,9 @@ func (p *page) times(factor float64, scenario, column string) string {
 	v := s.Median("parley", column) * factor
 	if math.IsNaN(v) {
 		return "–"
+	}
+	if v >= 10 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }

@@ -87,3 +87,17 @@ func TestReportSaysWhatItHas(t *testing.T) {
 		t.Error("a plot of nothing")
 	}
 }
+
+// An estimate has two digits, or is a whole number, however large.
+func TestEstimates(t *testing.T) {
+	runs := map[string][]figure.Run{"parley": {{"us": 4.25}}}
+	p := &page{all: map[string]*figure.Series{"chat": {Peers: runs}}}
+	for factor, want := range map[float64]string{1: "4.2", 0.0166667: "0.071", 42.1: "179", 1e6: "4250000"} {
+		if got := p.times(factor, "chat", "us"); got != want {
+			t.Errorf("%g times: %s, want %s", factor, got, want)
+		}
+	}
+	if got := p.times(1, "idle", "us"); got != "–" {
+		t.Errorf("of nothing measured: %s", got)
+	}
+}

@@ -34,7 +34,7 @@ func kinds() []kind {
 }
 
 func parley() kind {
-	return kind{name: "parley", title: "Parley, stored before the ack", accounts: true, command: built("")}
+	return kind{name: "parley", title: "Parley, embedded engine", accounts: true, command: built("")}
 }
 
 // prebuilt is a Parley binary made elsewhere, for comparing two builds.
