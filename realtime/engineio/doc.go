@@ -10,8 +10,8 @@
 //
 // Where things are: server.go opens sessions and routes requests; conn.go queues what is sent and hears what comes;
 // polling.go, read.go, write.go and upgrade.go are the transports of a Conn, heartbeat.go its time, close.go its end.
-// Below them stand packet.go and frame.go (what is on the wire), websocket.go (RFC 6455), netpoll_linux.go and turn.go (who
-// reads a socket, and when), wheel.go and queue.go.
+// Below them stand packet.go and frame.go (what is on the wire), accept.go and websocket.go (RFC 6455),
+// netpoll_linux.go, turn.go and wait.go (who reads a socket, and when), wheel.go and queue.go.
 //
 // Locks are taken in this order: Conn.in, Conn.mu, then Server.mu or the wheel's. A Handler is called with Conn.in held
 // at the most.

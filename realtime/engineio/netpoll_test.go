@@ -17,6 +17,16 @@ import (
 // isParked tells whether nobody reads a guest's socket.
 func (g *guest) isParked() bool { return g.conn.ws.turn.state.Load() == parked }
 
+// joinBusy joins and says so much that the socket is busy.
+func (h *house) joinBusy() (*peer, *guest) {
+	ann, guest := h.join()
+	for i := range 3 * busyWakes {
+		ann.say(fmt.Sprint("4", i))
+		ann.mustHear(fmt.Sprint("4", i))
+	}
+	return ann, guest
+}
+
 // Sockets that wait have no goroutine; each is heard as soon as it says something.
 func TestSocketsThatWaitHaveNoGoroutine(t *testing.T) {
 	const n = 300
@@ -53,11 +63,7 @@ func TestWakesCount(t *testing.T) {
 func TestBusySocketsKeepTheirReader(t *testing.T) {
 	t.Parallel()
 	h := open(t, Config{}, nil)
-	ann, guest := h.join()
-	for i := range 3 * busyWakes {
-		ann.say(fmt.Sprint("4", i))
-		ann.mustHear(fmt.Sprint("4", i))
-	}
+	ann, guest := h.joinBusy()
 	await(t, "she is silent", guest.isParked)
 	ann.say("4back")
 	ann.mustHear("4back")
@@ -68,11 +74,7 @@ func TestBusySocketsKeepTheirReader(t *testing.T) {
 func TestBusySocketsEndLikeOthers(t *testing.T) {
 	t.Parallel()
 	h := open(t, Config{}, nil)
-	ann, guest := h.join()
-	for i := range 3 * busyWakes {
-		ann.say(fmt.Sprint("4", i))
-		ann.mustHear(fmt.Sprint("4", i))
-	}
+	ann, guest := h.joinBusy()
 	guest.conn.Close("enough")
 	ann.mustEnd(ws.StatusNormalClosure, "enough")
 	h.mustClose(guest, "enough")
