@@ -33,11 +33,8 @@ func parseCommit(args []string, stderr io.Writer) (o commitOptions, err error) {
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "time measured for each number of senders")
 	flags.IntVar(&o.body, "body", 100, "bytes in a message")
 	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the table on standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.senders, err = numbers(*senders, 1, 100_000); err != nil {
 		return o, fmt.Errorf("senders: %w", err)
@@ -67,9 +64,7 @@ func runCommit(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprint(n)
-		s.Order, s.Peers[name] = append(s.Order, name), []figure.Run{run}
-		s.Titles[name] = figure.Thousands(float64(n)) + " under way"
+		addSize(s, n, " under way", run)
 	}
 	return publish(s, o.out, stdout)
 }

@@ -64,7 +64,6 @@ type group struct{ scenario, label, column string }
 
 // groupBars are the medians of all groups that were measured.
 func groupBars(all map[string]*figure.Series, groups []group) (labels []string, bars []plot.Series) {
-	index := make(map[string]int)
 	for _, g := range groups {
 		s := all[g.scenario]
 		if s == nil {
@@ -72,20 +71,24 @@ func groupBars(all map[string]*figure.Series, groups []group) (labels []string, 
 		}
 		labels = append(labels, g.label)
 		for _, peer := range s.Order {
-			v := s.Median(peer, g.column)
-			if math.IsNaN(v) {
-				continue
-			}
-			i, ok := index[peer]
-			if !ok {
-				i, index[peer] = len(bars), len(bars)
-				bars = append(bars, plot.Series{Name: peer})
-			}
-			bars[i].Points = append(bars[i].Points, plot.Point{X: float64(len(labels) - 1), Y: v})
+			bars = addPoint(bars, peer, plot.Point{X: float64(len(labels) - 1), Y: s.Median(peer, g.column)})
 		}
 	}
 	sortPeers(bars)
 	return labels, bars
+}
+
+// addPoint adds a point to the series of a peer, unless nothing was measured there.
+func addPoint(all []plot.Series, peer string, point plot.Point) []plot.Series {
+	if math.IsNaN(point.Y) {
+		return all
+	}
+	i := slices.IndexFunc(all, func(s plot.Series) bool { return s.Name == peer })
+	if i < 0 {
+		i, all = len(all), append(all, plot.Series{Name: peer})
+	}
+	all[i].Points = append(all[i].Points, point)
+	return all
 }
 
 // sortPeers gives peers the same order in every plot, and so the same colours where the same ones are drawn.
@@ -99,20 +102,10 @@ func sortPeers(series []plot.Series) {
 // growthLines has a line for each peer: the medians of a column over the family's numbers. One member is no line.
 func growthLines(members []*figure.Series, column string) []plot.Series {
 	var lines []plot.Series
-	index := make(map[string]int)
 	for _, s := range members {
 		_, n, _ := figure.Family(s.Scenario)
 		for _, peer := range s.Order {
-			v := s.Median(peer, column)
-			if math.IsNaN(v) {
-				continue
-			}
-			i, ok := index[peer]
-			if !ok {
-				i, index[peer] = len(lines), len(lines)
-				lines = append(lines, plot.Series{Name: peer})
-			}
-			lines[i].Points = append(lines[i].Points, plot.Point{X: n, Y: v})
+			lines = addPoint(lines, peer, plot.Point{X: n, Y: s.Median(peer, column)})
 		}
 	}
 	if len(members) < 2 {

@@ -34,11 +34,8 @@ func parseGrowth(args []string, stderr io.Writer) (o growthOptions, err error) {
 	sizes := flags.String("sizes", "10000,100000,1000000,10000000", "stored messages")
 	flags.DurationVar(&o.most, "most", 3*time.Second, "time for each figure; a hundred calls if they fit in")
 	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the table on standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.sizes, err = numbers(*sizes, readerTalks*talkLength, 1e9); err != nil {
 		return o, fmt.Errorf("sizes: %w", err)
@@ -83,11 +80,16 @@ func runGrowth(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		if err := g.measure(ctx); err != nil {
 			return err
 		}
-		name := fmt.Sprint(n)
-		s.Order, s.Peers[name] = append(s.Order, name), []figure.Run{g.figures}
-		s.Titles[name] = figure.Thousands(float64(n)) + " stored"
+		addSize(s, n, " stored", g.figures)
 	}
 	return publish(s, o.out, stdout)
+}
+
+// addSize adds a row for one size: a peer of one run. unit follows the number in its title.
+func addSize(s *figure.Series, n int, unit string, run figure.Run) {
+	name := fmt.Sprint(n)
+	s.Order, s.Peers[name] = append(s.Order, name), []figure.Run{run}
+	s.Titles[name] = figure.Thousands(float64(n)) + unit
 }
 
 const (

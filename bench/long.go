@@ -38,11 +38,8 @@ func parseLong(args []string, stderr io.Writer) (o longOptions, err error) {
 	flags.DurationVar(&o.stay, "stay", 30*time.Second, "that a connection lasts on average")
 	flags.IntVar(&o.body, "body", 100, "bytes in a message")
 	flags.StringVar(&o.out, "out", "", "folder to write the samples to as JSON, besides the table on standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.crowd < 2 || o.crowd%2 != 0 || o.rate < 1 || o.every < 100*time.Millisecond || o.duration < fewestSamples*o.every || o.stay <= 0 || o.body < minBody {
 		return o, fmt.Errorf("people: an even number; rate: at least 1; every: at least 100ms; duration: eight samples at least; stay: above 0; body: at least %d", minBody)

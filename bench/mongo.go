@@ -30,11 +30,8 @@ func parseMongo(args []string, getenv func(string) string, stderr io.Writer) (o 
 	flags.SetOutput(stderr)
 	flags.DurationVar(&o.most, "most", 3*time.Second, "time for each figure")
 	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the table on standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.most < 10*time.Millisecond || o.most > time.Hour {
 		return o, fmt.Errorf("most: a time from 10ms to 1h")

@@ -55,11 +55,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.body, "body", 100, "bytes in a message")
 	flags.IntVar(&o.runs, "runs", 1, "runs, the servers taking turns")
 	flags.StringVar(&o.out, "out", "", "folder to write the figures to as JSON, besides the tables on standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.sockets < 0 || o.sockets%2 != 0 || o.window < 1 || o.body < minBody || o.runs < 1 || o.duration != 0 && o.duration < time.Second || o.warmup < 0 || !(o.rate >= 0) {
 		return o, fmt.Errorf("sockets: an even number; window and runs: at least 1; body: at least %d; duration: at least 1s; warmup and rate: not negative", minBody)
@@ -76,6 +73,17 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		}
 	}
 	return o, nil
+}
+
+// parseFlags parses arguments that are flags and nothing else.
+func parseFlags(flags *flag.FlagSet, args []string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	return nil
 }
 
 func (o *options) choosePeers(list string) error {

@@ -31,11 +31,8 @@ func parseStore(args []string, stderr io.Writer) (o storeOptions, err error) {
 	flags.IntVar(&o.backlog, "backlog", 10_000, "messages for someone who was away")
 	flags.DurationVar(&o.most, "most", 5*time.Second, "time for each figure; a hundred calls if they fit in")
 	flags.StringVar(&o.out, "out", "", "file to write the table to, besides standard output")
-	if err := flags.Parse(args); err != nil {
+	if err := parseFlags(flags, args); err != nil {
 		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	if o.messages < 1000 || o.times < 1 || o.others < 1 || o.others > o.messages || o.backlog < 1 {
 		return o, fmt.Errorf("messages: at least 1000; conversations: not more than messages; times and backlog: at least 1")
