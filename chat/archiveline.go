@@ -127,6 +127,9 @@ type messageLine struct {
 	State   State           `json:"state,omitempty"`
 	Change  uint64          `json:"change,omitempty"`
 	Changed millis          `json:"changed,omitempty"`
+
+	Mentions    []UserID `json:"mentions,omitempty"`
+	MentionsAll bool     `json:"mentionsAll,omitempty"`
 }
 
 type deviceLine struct {
@@ -200,6 +203,7 @@ func lineOfMessage(m *Message) archiveLine {
 	l := &messageLine{
 		Conv: m.Conv, Seq: m.Seq, Sender: m.Sender, Device: m.Device, Ref: m.Ref, Type: m.Type, At: millisOf(m.At),
 		Files: m.Files, State: m.State, Change: m.Change, Changed: millisOf(m.Changed),
+		Mentions: m.Mentions, MentionsAll: m.MentionsAll,
 	}
 	l.Time, l.Time64 = exact(m.Time)
 	l.Body, l.Body64 = exact(m.Body)
@@ -217,7 +221,8 @@ func either(text json.RawMessage, bytes []byte) []byte {
 func (l *messageLine) message() Message {
 	m := Message{
 		Conv: l.Conv, Seq: l.Seq, Sender: l.Sender, Device: l.Device, Ref: l.Ref, Type: l.Type,
-		Time: either(l.Time, l.Time64), Body: either(l.Body, l.Body64), At: l.At.time(), Files: l.Files, State: l.State, Change: l.Change, Changed: l.Changed.time(),
+		Time: either(l.Time, l.Time64), Body: either(l.Body, l.Body64), At: l.At.time(), Files: l.Files,
+		State: l.State, Change: l.Change, Changed: l.Changed.time(), Mentions: l.Mentions, MentionsAll: l.MentionsAll,
 	}
 	if room, ok := m.Conv.Room(); ok {
 		m.Room = room

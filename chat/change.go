@@ -9,8 +9,8 @@ import (
 
 // ChangeStore keeps what becomes of messages after they were sent. Each conversation numbers its changes.
 type ChangeStore interface {
-	// ChangeMessage replaces State, Body, Files, Type and Changed of the message at (m.Conv, m.Seq) if its Change still
-	// is was, gives it the conversation's next change number (above every one given before in the conversation; gaps
+	// ChangeMessage replaces State, Body, Files, Mentions, MentionsAll, Type and Changed of the message at (m.Conv, m.Seq)
+	// if its Change still is was, gives it the conversation's next change number (above every one given before in the conversation; gaps
 	// are allowed), and returns the whole message when that is durable. Conflict if Change is not was, NotFound if there
 	// is no such message; then nothing is changed.
 	ChangeMessage(ctx context.Context, m Message, was uint64) (Message, error)
@@ -57,6 +57,7 @@ func (s *Messages) Recall(ctx context.Context, user UserID, conv ConvID, seq uin
 			return true, nil
 		}
 		m.State, m.Body, m.Files = Recalled, []byte("null"), nil
+		m.Mentions, m.MentionsAll = nil, false
 		return false, nil
 	})
 }

@@ -25,6 +25,9 @@ type Message struct {
 	Files  []FileID  // the uploaded files that Body names
 	Nonce  string    // one per submission, for Append alone: engines do not return it. "" for none
 
+	Mentions    []UserID // whom it calls, see Draft; they stay as an edit finds them, and go with what it said
+	MentionsAll bool     // it calls everyone in the room
+
 	State   State
 	Change  uint64    // the conversation's number of the latest change to this message; 0 while it is as it was sent
 	Changed time.Time // when that was, in whole milliseconds

@@ -11,7 +11,7 @@ type RetentionStore interface {
 	// Expire goes through conversations in the order of their ids, from the id from on, and in each from its old end up
 	// to the first message that is not older than before. It deletes what it meets, with refs, changes and uses of
 	// files, except the newest message of the conversation and the one with its latest change: numbers count from these,
-	// so they stay as traces, Expired, with null as Body and without Files, under the same ref and number of change.
+	// so they stay as traces, Expired, with null as Body, without Files and Mentions, under the same ref and number of change.
 	//
 	// It stops when it has looked at limit messages, with the conversation to go on from, or with "" when it is through.
 	// It holds no Append up. A crash may undo it.

@@ -117,6 +117,7 @@ func (s *Store) planChange(m chat.Message, was uint64, k convKey) (changed chat.
 		return changed, nil, err
 	}
 	changed.State, changed.Body, changed.Files, changed.Type = m.State, m.Body, m.Files, m.Type
+	changed.Mentions, changed.MentionsAll = m.Mentions, m.MentionsAll
 	changed.Change, changed.Changed = last+1, m.Changed
 	return changed, &pendingChange{conv: k, seq: m.Seq, number: last + 1, former: former, formerChange: was, formerFiles: files}, nil
 }

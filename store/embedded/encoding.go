@@ -11,28 +11,39 @@ import (
 // The first byte of a message's value names its layout, so that another can follow without rewriting what is stored.
 const (
 	messageV1 = 1 // as it was sent, without files
-	messageV2 = 2
+	messageV2 = 2 // without mentions
+	messageV3 = 3
 )
 
 // encodeMessage appends what the key does not say. The receiver, or the room, follows from conversation and sender.
 //
 //	layout (1 byte),
-//	in messageV2 alone: state (uvarint), change (uvarint), changed in milliseconds since 1970 (varint), the number of
+//	from messageV2 on: state (uvarint), change (uvarint), changed in milliseconds since 1970 (varint), the number of
 //	files (uvarint) and their ids (each behind its length as uvarint),
+//	in messageV3: twice the number of those it mentions, and 1 more if it mentions all (uvarint), and their ids (12 bytes
+//	each),
 //	sender (12 bytes), milliseconds since 1970 (varint),
 //	device, ref, type (each behind its length as uvarint),
 //	time (behind its length + 1, where 0 stands for none), body (the rest)
 func encodeMessage(dst []byte, m *chat.Message) []byte {
-	if m.State == chat.AsSent && m.Change == 0 && len(m.Files) == 0 {
+	mentions := len(m.Mentions) > 0 || m.MentionsAll
+	if m.State == chat.AsSent && m.Change == 0 && len(m.Files) == 0 && !mentions {
 		dst = append(dst, messageV1)
 	} else {
-		dst = binary.AppendUvarint(append(dst, messageV2), uint64(m.State))
+		layout := byte(messageV2)
+		if mentions {
+			layout = messageV3
+		}
+		dst = binary.AppendUvarint(append(dst, layout), uint64(m.State))
 		dst = binary.AppendUvarint(dst, m.Change)
 		dst = binary.AppendVarint(dst, m.Changed.UnixMilli())
 		dst = binary.AppendUvarint(dst, uint64(len(m.Files)))
 		for _, id := range m.Files {
 			dst = appendText(dst, string(id))
 		}
+	}
+	if mentions {
+		dst = appendMentions(dst, m)
 	}
 	dst = appendID(dst, string(m.Sender))
 	dst = binary.AppendVarint(dst, m.At.UnixMilli())
@@ -47,6 +58,18 @@ func encodeMessage(dst []byte, m *chat.Message) []byte {
 	return append(dst, m.Body...)
 }
 
+func appendMentions(dst []byte, m *chat.Message) []byte {
+	n := 2 * uint64(len(m.Mentions))
+	if m.MentionsAll {
+		n++
+	}
+	dst = binary.AppendUvarint(dst, n)
+	for _, id := range m.Mentions {
+		dst = appendID(dst, string(id))
+	}
+	return dst
+}
+
 func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
@@ -57,13 +80,16 @@ func decodeMessage(conv chat.ConvID, seq uint64, value []byte) (chat.Message, er
 	m := chat.Message{Conv: conv, Seq: seq}
 	switch layout := r.take(1); {
 	case r.ok && layout[0] == messageV1:
-	case r.ok && layout[0] == messageV2:
+	case r.ok && (layout[0] == messageV2 || layout[0] == messageV3):
 		m.State, m.Change = chat.State(r.uvarint()), r.uvarint()
 		if m.Changed = r.time(); m.Change == 0 {
 			m.Changed = time.Time{}
 		}
 		for range min(r.uvarint(), uint64(len(r.rest))) {
 			m.Files = append(m.Files, chat.FileID(r.text()))
+		}
+		if layout[0] == messageV3 {
+			m.Mentions, m.MentionsAll = r.mentions()
 		}
 	default:
 		return chat.Message{}, unreadable("message")
@@ -131,6 +157,15 @@ func (r *reader) uvarint() uint64 {
 	r.take(uint64(max(n, 0)))
 	r.ok = r.ok && n > 0
 	return v
+}
+
+func (r *reader) mentions() (users []chat.UserID, all bool) {
+	n := r.uvarint()
+	ids := r.take(min(n/2, uint64(len(r.rest))) * idSize) // of more there is no room
+	for ; len(ids) > 0; ids = ids[idSize:] {
+		users = append(users, userOf(ids[:idSize]))
+	}
+	return users, n&1 == 1
 }
 
 func (r *reader) text() []byte { return r.take(r.uvarint()) }

@@ -16,7 +16,11 @@ func TestDecodeCutShort(t *testing.T) {
 	edited := m
 	edited.State, edited.Change, edited.Changed = chat.Edited, 3, m.At.Add(time.Minute)
 	edited.Files = []chat.FileID{chat.NewFileID(), chat.NewFileID()}
-	for _, m := range []chat.Message{m, edited} {
+	called := m
+	called.Mentions = []chat.UserID{ann, bob}
+	all := edited
+	all.MentionsAll = true
+	for _, m := range []chat.Message{m, edited, called, all} {
 		whole := encodeMessage(nil, &m)
 		if got, err := decodeMessage(annBo, 7, whole); err != nil || !reflect.DeepEqual(got, m) {
 			t.Fatalf("got  %+v, error %v\nwant %+v", got, err, m)
@@ -26,7 +30,7 @@ func TestDecodeCutShort(t *testing.T) {
 				t.Errorf("%d bytes of %d make %+v, error %v", n, len(whole), got, err)
 			}
 		}
-		newer := append([]byte{messageV2 + 1}, whole[1:]...)
+		newer := append([]byte{messageV3 + 1}, whole[1:]...)
 		if _, err := decodeMessage(annBo, 7, newer); chat.CodeOf(err) != chat.Internal {
 			t.Errorf("a layout to come: error %v", err)
 		}

@@ -138,6 +138,7 @@ func (e *expiry) leaveTrace(conv *convKey, m *chat.Message) error {
 		return err
 	}
 	m.State, m.Body, m.Files = chat.Expired, []byte("null"), nil
+	m.Mentions, m.MentionsAll = nil, false
 	return broken(e.batch.Set(conv.message(m.Seq), encodeMessage(nil, m), nil))
 }
 

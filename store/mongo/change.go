@@ -60,6 +60,7 @@ func (s *Store) tryChange(ctx context.Context, m chat.Message, was uint64) (chan
 	}
 	changed = d.message()
 	changed.State, changed.Body, changed.Files, changed.Type = m.State, m.Body, m.Files, m.Type
+	changed.Mentions, changed.MentionsAll = m.Mentions, m.MentionsAll
 	changed.Change, changed.Changed = last+1, m.Changed
 
 	filter := append(byID(id), bson.E{Key: "change", Value: int64(was)})
@@ -71,11 +72,24 @@ func (s *Store) tryChange(ctx context.Context, m chat.Message, was uint64) (chan
 		{Key: "change", Value: int64(changed.Change)}, {Key: "changed", Value: m.Changed},
 		{Key: "changeKey", Value: changeKey(m.Conv, changed.Change)},
 	}
+	var gone bson.D
+	for _, field := range []struct {
+		bson.E
+		is bool
+	}{
+		{bson.E{Key: "files", Value: m.Files}, len(m.Files) > 0},
+		{bson.E{Key: "mentions", Value: m.Mentions}, len(m.Mentions) > 0},
+		{bson.E{Key: "mentionsAll", Value: true}, m.MentionsAll},
+	} {
+		if field.is {
+			fields = append(fields, field.E)
+		} else {
+			gone = append(gone, bson.E{Key: field.Key, Value: ""})
+		}
+	}
 	update := set(fields)
-	if len(m.Files) > 0 {
-		update = set(append(fields, bson.E{Key: "files", Value: m.Files}))
-	} else {
-		update = append(update, bson.E{Key: "$unset", Value: bson.D{{Key: "files", Value: ""}}})
+	if len(gone) > 0 {
+		update = append(update, bson.E{Key: "$unset", Value: gone})
 	}
 	result, err := s.messages.UpdateOne(ctx, filter, update)
 	switch {

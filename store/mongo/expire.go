@@ -88,7 +88,9 @@ func (s *Store) expireIn(ctx context.Context, conv chat.ConvID, before time.Time
 		switch {
 		case stays:
 			trace := append(set(bson.D{{Key: "state", Value: chat.Expired}, {Key: "body", Value: "null"}}),
-				bson.E{Key: "$unset", Value: bson.D{{Key: "files", Value: ""}}})
+				bson.E{Key: "$unset", Value: bson.D{
+					{Key: "files", Value: ""}, {Key: "mentions", Value: ""}, {Key: "mentionsAll", Value: ""},
+				}})
 			result, err := s.messages.UpdateOne(ctx, one, trace)
 			if err != nil {
 				return expired, looked, false, failure(err)

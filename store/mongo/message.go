@@ -38,6 +38,9 @@ type messageDoc struct {
 	Change    int64      `bson:"change,omitempty"`
 	Changed   time.Time  `bson:"changed,omitempty"`
 	ChangeKey string     `bson:"changeKey,omitempty"` // see changeKey
+
+	Mentions    []chat.UserID `bson:"mentions,omitempty"`
+	MentionsAll bool          `bson:"mentionsAll,omitempty"`
 }
 
 func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
@@ -50,6 +53,7 @@ func newMessageDoc(m *chat.Message, seq uint64) messageDoc {
 		ID: id, Key: messageKey(m, id), Conv: m.Conv, Seq: int64(seq), Sender: m.Sender, Device: m.Device, To: m.To,
 		Room: m.Room, Ref: m.Ref, Nonce: nonce, Type: m.Type, Time: m.Time, Body: m.Body, At: m.At,
 		Files: m.Files, State: m.State, Change: int64(m.Change), Changed: m.Changed,
+		Mentions: m.Mentions, MentionsAll: m.MentionsAll,
 	}
 }
 
@@ -57,7 +61,7 @@ func (d *messageDoc) message() chat.Message {
 	return chat.Message{
 		Conv: d.Conv, Seq: uint64(d.Seq), Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref,
 		Type: d.Type, Time: d.Time, Body: d.Body, At: d.At, Files: d.Files,
-		State: d.State, Change: uint64(d.Change), Changed: d.Changed,
+		State: d.State, Change: uint64(d.Change), Changed: d.Changed, Mentions: d.Mentions, MentionsAll: d.MentionsAll,
 	}
 }
 

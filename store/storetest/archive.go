@@ -45,6 +45,7 @@ func household(t testing.TB, p *place) (ann, bob chat.UserID) {
 	batch := []chat.Message{
 		full, spaced, odd, text(a.ID, a.ID, "to herself", `""`),
 		{Conv: chat.RoomConv(room), Sender: a.ID, Room: room, Type: "text", Ref: "in the room", Body: []byte(`null`), At: noon()},
+		{Conv: chat.RoomConv(room), Sender: a.ID, Room: room, Type: "text", Body: []byte(`1`), At: noon(), Mentions: []chat.UserID{b.ID, c.ID}, MentionsAll: true},
 	}
 	for i, name := range hostileNames() {
 		m := text(b.ID, a.ID, name, fmt.Sprint(i))

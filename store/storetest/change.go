@@ -82,10 +82,12 @@ func changeSeen(t *testing.T, p *place) {
 	ann, bob := newUser(), newUser()
 	m := text(ann, bob, "ref-1", `"helo"`)
 	m.Device, m.Time, m.Files = "laptop", []byte(`"12:00"`), []chat.FileID{chat.NewFileID(), chat.NewFileID()}
+	m.Mentions = []chat.UserID{bob}
 	m.Seq = send(t, p, m)[0].Seq
 
 	want := edited(m, `{"b":"你好"}`)
 	want.Type, want.Files = "rich", []chat.FileID{chat.NewFileID()}
+	want.Mentions, want.MentionsAll = []chat.UserID{ann, bob}, true
 	asked := want
 	asked.Sender, asked.Device, asked.Ref, asked.Time, asked.At = bob, "x", "x", nil, noon().Add(time.Hour) // stay as they were
 	edit := change(t, p, asked, 0)
@@ -112,6 +114,7 @@ func changeSeen(t *testing.T, p *place) {
 	everywhere(edit)
 
 	want.State, want.Body, want.Files, want.Changed = chat.Recalled, []byte("null"), nil, noon().Add(time.Hour)
+	want.Mentions, want.MentionsAll = nil, false
 	recall := change(t, p, want, edit.Change)
 	if want.Change = recall.Change; recall.Change <= edit.Change {
 		t.Errorf("change %d after %d", recall.Change, edit.Change)

@@ -128,7 +128,13 @@ func messageRoundTrip(t *testing.T, p *place) {
 	toRoom := chat.Message{
 		Conv: chat.RoomConv(room), Sender: bob, Room: room, Ref: "r", Type: "text", Body: []byte(`" all "`), At: noon(),
 	}
-	sent := []chat.Message{plain, full, number, odd, self, toRoom}
+	called := toRoom
+	called.Ref, called.Mentions = "called", []chat.UserID{ann, bob}
+	all := toRoom
+	all.Ref, all.MentionsAll = "all", true
+	both := called
+	both.Ref, both.MentionsAll, both.Files = "both", true, []chat.FileID{chat.NewFileID()}
+	sent := []chat.Message{plain, full, number, odd, self, toRoom, called, all, both}
 	for _, name := range hostileNames() {
 		m := text(bob, bob, name, `"`+name+`"`)
 		m.Device, m.Type = chat.DeviceID(name), name

@@ -42,7 +42,7 @@ func daily(t testing.TB, p *place, from, to chat.UserID, first, last int) {
 	t.Helper()
 	for d := first; d <= last; d++ {
 		m := text(from, to, fmt.Sprint("day ", d), fmt.Sprint(d))
-		m.At = day(d)
+		m.At, m.Mentions, m.MentionsAll = day(d), []chat.UserID{to}, true
 		send(t, p, m)
 	}
 }
