@@ -31,6 +31,7 @@ type Server struct {
 	accounts  *chat.Accounts
 	messages  *chat.Messages
 	door      *realtime.Server
+	doors     doors             // all that hold connections, door among them
 	extension *extension.Server // nil when there is no namespace but the chat's
 	handler   http.Handler
 
@@ -142,7 +143,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		door.Transport.Extension = s.extension
 	}
 	s.door = realtime.New(door)
-	s.accounts.Revoked = s.door.Revoke
+	s.doors = doors{s.door}
+	s.accounts.Revoked = s.doors.Revoke
+	door.Devices.End = s.doors.Evict
 	cursors.Moved = s.door.Moved
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
@@ -163,7 +166,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	retention := &chat.Retention{Store: engine, Keep: cfg.Retention, Now: now, Log: log}
 	s.background.Go(func() { retention.Run(background) })
 	s.background.Go(func() { files.Run(background) })
-	s.messages.Start(s.door)
+	s.messages.Start(those[chat.Door](s.doors)...)
 	if cfg.MongoURI == "" {
 		w := &worker{cfg: cfg, store: engine, log: log, now: now}
 		if s.control, err = startControl(cfg.DataDir, w, log); err != nil {
@@ -196,7 +199,7 @@ func (s *Server) close(ctx context.Context, web *http.Server) error {
 	s.closing.Do(func() {
 		s.control.close()
 		err := s.messages.Close(ctx)
-		s.door.Shutdown(ctx) // before the listener closes: a poller's next poll fetches its last words
+		s.doors.Shutdown(ctx) // before the listener closes: a poller's next poll fetches its last words
 		if s.extension != nil {
 			s.extension.Close()
 		}

@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"hash/fnv"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -46,7 +48,7 @@ const MaxDevices = 64
 
 const maxDevice = 64 // characters of a device's name
 
-// Devices are the rules of devices.
+// Devices are the rules of devices. It must not be copied.
 type Devices struct {
 	Store    DeviceStore
 	Accounts AccountStore
@@ -54,6 +56,10 @@ type Devices struct {
 	Cursors  *Cursors
 	Now      func() time.Time
 	One      bool // one device of a user at a time: see Evict
+	// End ends the sockets that an eviction means, at every door. It is set before the first login.
+	End func(Eviction)
+
+	evicting [64]sync.Mutex // by user: one login at a time evicts the others
 }
 
 // Login notes that a device came, with its user, id, address and token, and returns the cursors from which it goes on:
@@ -148,31 +154,52 @@ type Eviction struct {
 	Devices []DeviceID
 	Tokens  []Token
 	Reason  string // for whoever sits at them
+	Asking  any    // the session that asked for it, if any: its own door leaves it alone
 }
 
-// Kick ends a device: first its tokens, for good; then end is called, to close its sockets; then it leaves the list.
+// Kick ends a device: first its tokens, for good; then its sockets, but for the one that asks; then it leaves the list. The
+// eviction is that which happened, the zero value for none.
 //
 // Errors: NotFound for a device that the user does not have.
-func (s *Devices) Kick(ctx context.Context, user UserID, device DeviceID, end func(Eviction)) error {
+func (s *Devices) Kick(ctx context.Context, user UserID, device DeviceID, asking any) (Eviction, error) {
 	all, err := s.Store.Devices(ctx, user)
 	if err != nil {
-		return err
+		return Eviction{}, err
 	}
 	i := slices.IndexFunc(all, func(d Device) bool { return d.ID == device })
 	if i < 0 {
-		return Errorf(NotFound, "device: not one of yours")
+		return Eviction{}, Errorf(NotFound, "device: not one of yours")
 	}
 	if err := revoke(ctx, s.Accounts, user, all[i].Tokens, s.Now()); err != nil {
-		return err
+		return Eviction{}, err
 	}
-	end(Eviction{User: user, Devices: []DeviceID{device}, Tokens: all[i].Tokens, Reason: "this device was signed out by another of yours"})
-	return s.Store.DeleteDevice(ctx, user, device)
+	e := Eviction{
+		User: user, Devices: []DeviceID{device}, Tokens: all[i].Tokens,
+		Reason: "this device was signed out by another of yours", Asking: asking,
+	}
+	s.End(e)
+	return e, s.Store.DeleteDevice(ctx, user, device)
 }
 
 // Evict ends, as Kick does, every device of a user but the one that has just logged in with a token, when there may be
 // one at a time. The token lives, whoever else came with it, and the others stay in the list: one that comes back later
 // goes on from where it was.
-func (s *Devices) Evict(ctx context.Context, user UserID, but DeviceID, with TokenID, end func(Eviction)) error {
+//
+// here says which device that is, and false when it was ended itself meanwhile: of two that log in at the same moment, at
+// whichever doors, the first to come here stays.
+func (s *Devices) Evict(ctx context.Context, user UserID, here func() (DeviceID, TokenID, bool)) error {
+	if !s.One {
+		return nil
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(user))
+	evicting := &s.evicting[hash.Sum32()%uint32(len(s.evicting))]
+	evicting.Lock()
+	defer evicting.Unlock()
+	but, with, stays := here()
+	if !stays {
+		return nil
+	}
 	all, err := s.Store.Devices(ctx, user)
 	if err != nil {
 		return err
@@ -191,6 +218,6 @@ func (s *Devices) Evict(ctx context.Context, user UserID, but DeviceID, with Tok
 	if err := revoke(ctx, s.Accounts, user, e.Tokens, s.Now()); err != nil {
 		return err
 	}
-	end(e)
+	s.End(e)
 	return nil
 }

@@ -178,6 +178,7 @@ func newDevices(t *testing.T, names ...string) (*chat.Devices, *clock, []chat.Us
 	t.Helper()
 	engine, now := newEngine(t), &clock{now: noon()}
 	s := &chat.Devices{Store: engine, Accounts: engine, Sockets: engine, Cursors: chat.NewCursors(engine, quiet()), Now: now.Now}
+	s.End = func(chat.Eviction) {}
 	return s, now, settle(t, engine, names...)
 }
 
@@ -205,9 +206,11 @@ func revoked(t *testing.T, s *chat.Devices, user chat.UserID) map[chat.TokenID]b
 	return ids
 }
 
-// evictions notes what is to be closed.
-func evictions(into *[]chat.Eviction) func(chat.Eviction) {
-	return func(e chat.Eviction) { *into = append(*into, e) }
+// kick ends a device, from nowhere.
+func kick(t *testing.T, s *chat.Devices, user chat.UserID, device chat.DeviceID) error {
+	t.Helper()
+	_, err := s.Kick(t.Context(), user, device, nil)
+	return err
 }
 
 // Ann kicks the phone that she lost. All tokens it came with die, the laptop's does not, and Bob's phone stays his.
@@ -222,28 +225,35 @@ func TestKickedDeviceAndItsTokensAreGone(t *testing.T) {
 	come(t, s, ann, "phone", "fourth", 30)
 
 	var ended []chat.Eviction
+	s.End = func(e chat.Eviction) {
+		ended = append(ended, e)
+		if got := revoked(t, s, ann); len(got) != 2 || !got["second"] || !got["fourth"] {
+			t.Errorf("when sockets are closed, revoked are %v", got)
+		}
+	}
 	for _, nobodys := range []chat.DeviceID{"", "tablet", "phone\x00"} {
-		wantCode(t, "kicking "+string(nobodys), s.Kick(t.Context(), ann, nobodys, evictions(&ended)), chat.NotFound)
+		wantCode(t, "kicking "+string(nobodys), kick(t, s, ann, nobodys), chat.NotFound)
 	}
 	if len(ended) != 0 {
 		t.Fatalf("ended %+v", ended)
 	}
-	if err := s.Kick(t.Context(), ann, "phone", func(e chat.Eviction) {
-		evictions(&ended)(e)
-		if got := revoked(t, s, ann); len(got) != 2 || !got["second"] || !got["fourth"] {
-			t.Errorf("when sockets are closed, revoked are %v", got)
-		}
-	}); err != nil {
+	asking := new(int)
+	said, err := s.Kick(t.Context(), ann, "phone", asking)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ended) != 1 || ended[0].User != ann || len(ended[0].Devices) != 1 || ended[0].Devices[0] != "phone" || ended[0].Reason == "" {
+	if len(ended) != 1 || ended[0].User != ann || len(ended[0].Devices) != 1 || ended[0].Devices[0] != "phone" ||
+		ended[0].Reason == "" || ended[0].Asking != asking {
 		t.Errorf("ended %+v", ended)
+	}
+	if said.User != ann || said.Reason != ended[0].Reason {
+		t.Errorf("who asked is told of %+v", said)
 	}
 	left, err := s.List(t.Context(), ann)
 	if err != nil || len(left) != 1 || left[0].ID != "laptop" {
 		t.Errorf("left are %+v, %v", left, err)
 	}
-	wantCode(t, "again", s.Kick(t.Context(), ann, "phone", evictions(&ended)), chat.NotFound)
+	wantCode(t, "again", kick(t, s, ann, "phone"), chat.NotFound)
 	if got := revoked(t, s, bob); len(got) != 0 {
 		t.Errorf("Bob's tokens %v died too", got)
 	}
@@ -291,17 +301,32 @@ func TestOneDeviceEvictsTheOthers(t *testing.T) {
 	come(t, s, ann, "tablet", "shared", 10)
 	come(t, s, ann, "laptop", "shared", 10)
 	var ended []chat.Eviction
-	for range 2 { // the second time there is nothing left to revoke
+	s.End = func(e chat.Eviction) { ended = append(ended, e) }
+	stays := true
+	evict := func() {
+		t.Helper()
 		ended = nil
-		if err := s.Evict(t.Context(), ann, "laptop", "shared", evictions(&ended)); err != nil {
+		err := s.Evict(t.Context(), ann, func() (chat.DeviceID, chat.TokenID, bool) { return "laptop", "shared", stays })
+		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if evict(); len(ended) != 0 {
+		t.Fatalf("there may be many, and ended are %+v", ended)
+	}
+	s.One = true
+	for range 2 { // the second time there is nothing left to revoke
+		evict()
 		if len(ended) != 1 || len(ended[0].Devices) != 2 || len(ended[0].Tokens) != 1 || ended[0].Tokens[0].ID != "one" {
 			t.Errorf("ended %+v", ended)
 		}
 		if got := revoked(t, s, ann); len(got) != 1 || !got["one"] {
 			t.Errorf("revoked are %v", got)
 		}
+	}
+	stays = false
+	if evict(); len(ended) != 0 {
+		t.Errorf("one that was ended itself ended %+v", ended)
 	}
 	if list, err := s.List(t.Context(), ann); err != nil || len(list) != 3 {
 		t.Errorf("%+v, %v", list, err)

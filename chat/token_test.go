@@ -19,7 +19,7 @@ func TestRevocationsAreBoundedAndNeverForgotten(t *testing.T) {
 	for day := range days {
 		for i := range perDay {
 			token := come(t, s, ann, "phone", chat.TokenID(fmt.Sprintf("%d-%d", day, i)), day+life)
-			if err := s.Kick(t.Context(), ann, "phone", func(chat.Eviction) {}); err != nil {
+			if err := kick(t, s, ann, "phone"); err != nil {
 				t.Fatal(err)
 			}
 			dead = append(dead, token)

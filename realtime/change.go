@@ -63,7 +63,7 @@ func (s *session) announce(m *chat.Message) {
 }
 
 func (s *session) announceTo(user chat.UserID, m *chat.Message, frame *engineio.Frame) {
-	for _, to := range s.door.hub.of(user) {
+	for _, to := range s.door.hub.Of(user) {
 		if to != s && to.change(m, frame) {
 			to.conn.Flush()
 		}

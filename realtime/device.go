@@ -53,57 +53,38 @@ type kickRequest struct {
 func (s *session) kickDevice(e *socketio.Event) {
 	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 	defer cancel()
-	var self string
+	var ended chat.Eviction
 	r, err := readRequest[kickRequest](e)
 	if err == nil {
-		err = s.door.cfg.Devices.Kick(ctx, s.userID(), r.Device, func(e chat.Eviction) {
-			if s.door.evict(e, s) {
-				self = e.Reason
-			}
-		})
+		ended, err = s.door.cfg.Devices.Kick(ctx, s.userID(), r.Device, s)
 	}
 	if err != nil {
 		s.refuse(answerOf(e), err)
 	} else {
 		s.answer(answerOf(e), struct{}{})
 	}
-	if self != "" {
-		s.kick(self)
+	if s.meant(ended) {
+		s.kick(ended.Reason)
 	}
 }
 
-// evictOthers ends the user's other devices, if there may be one at a time. Of two that log in at the same moment the
-// first to come here stays.
+// evictOthers ends the user's other devices, if there may be one at a time.
 func (s *session) evictOthers(ctx context.Context) error {
-	if !s.door.cfg.Devices.One {
-		return nil
-	}
-	user := s.userID()
-	evicting := &s.door.hub.shard(user).evicting
-	evicting.Lock()
-	defer evicting.Unlock()
-	s.mu.Lock()
-	device, token, gone := s.device, s.token, s.phase == over
-	s.mu.Unlock()
-	if gone {
-		return nil
-	}
-	return s.door.cfg.Devices.Evict(ctx, user, device, token.ID, func(e chat.Eviction) { s.door.evict(e, nil) })
+	return s.door.cfg.Devices.Evict(ctx, s.userID(), func() (chat.DeviceID, chat.TokenID, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.device, s.token.ID, s.phase != over
+	})
 }
 
-// evict ends the sockets that an eviction means. Whether asking is one of them it tells, and leaves the rest to it.
-func (d *Server) evict(e chat.Eviction, asking *session) (self bool) {
+// Evict ends the sockets that an eviction means, but the one that asked for it.
+func (d *Server) Evict(e chat.Eviction) {
 	d.ended.Add(1)
-	for _, s := range d.hub.of(e.User) {
-		switch {
-		case !s.meant(e):
-		case s == asking:
-			self = true
-		default:
+	for _, s := range d.hub.Of(e.User) {
+		if s != e.Asking && s.meant(e) {
 			s.kick(e.Reason)
 		}
 	}
-	return self
 }
 
 // meant tells whether an eviction means this session: it came with a token that is dead, or is logged in as the device.

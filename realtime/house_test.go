@@ -152,6 +152,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	}
 	h.door = realtime.New(cfg)
 	h.accounts.Revoked = h.door.Revoke
+	cfg.Devices.End = h.door.Evict
 	cursors.Moved = h.door.Moved
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup

@@ -47,9 +47,9 @@ func (d *Server) Connect(socket *socketio.Socket, auth []byte) (socketio.Handler
 	if s.device == "" {
 		s.device = who.device
 	}
-	d.hub.add(s.user, s)
+	d.hub.Add(s.user, s)
 	if err := d.still(ctx, who); err != nil {
-		d.hub.remove(s.user, s)
+		d.hub.Remove(s.user, s)
 		return nil, refusal(err)
 	}
 	return s, nil
@@ -269,7 +269,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.logOut()
 		return err
 	}
-	s.door.hub.add(user, s)
+	s.door.hub.Add(user, s)
 	s.mu.Lock()
 	if s.phase == over { // it left while this was under way
 		s.mu.Unlock()
@@ -330,11 +330,11 @@ func (s *session) logOut() {
 	if user == "" || gone {
 		return
 	}
-	s.door.hub.add(user, s)
+	s.door.hub.Add(user, s)
 	s.mu.Lock()
 	gone = s.phase == over
 	s.mu.Unlock()
 	if gone { // it left while this was under way
-		s.door.hub.remove(user, s)
+		s.door.hub.Remove(user, s)
 	}
 }

@@ -53,7 +53,7 @@ func (d *Server) Appear(news []chat.News) {
 		payload, _ := json.Marshal(appearanceOf(n.Appearance))
 		frame := socketio.EventFrame("/", "presence", payload)
 		for _, user := range n.To {
-			for _, s := range d.hub.of(user) {
+			for _, s := range d.hub.Of(user) {
 				if s.isIn() && s.conn.Queued() <= maxLive && s.conn.Enqueue(frame) {
 					*dirty = append(*dirty, s.conn)
 				}

@@ -105,7 +105,7 @@ func (d *Server) Moved(batch []chat.Moved) {
 		}
 		var frame *engineio.Frame
 		tell := func(user chat.UserID) {
-			for _, to := range d.hub.of(user) {
+			for _, to := range d.hub.Of(user) {
 				if slices.ContainsFunc(m.Origins, func(o any) bool { return o.(*marking).session == to }) {
 					continue
 				}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/hub"
 	"github.com/parley-chat/parley/limit"
 	"github.com/parley-chat/parley/realtime/engineio"
 	"github.com/parley-chat/parley/realtime/socketio"
@@ -51,7 +52,7 @@ type Server struct {
 	cfg     Config
 	sio     *socketio.Server
 	events  map[string]event
-	hub     hub
+	hub     *hub.Hub[*session]
 	replays chan struct{} // a place for each session that reads its backlog from the engine
 	batches sync.Pool     // *[]*engineio.Conn
 	heard   atomic.Uint64 // events
@@ -64,7 +65,7 @@ const maxReplays = 64
 
 // New returns the door. It serves until Shutdown.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, hub: newHub(), events: eventTable(), replays: make(chan struct{}, maxReplays)}
+	s := &Server{cfg: cfg, hub: hub.New[*session](), events: eventTable(), replays: make(chan struct{}, maxReplays)}
 	transport := cfg.Transport
 	transport.Engine.Admit = s.admit
 	transport.Namespaces = map[string]socketio.Namespace{"/": s}
@@ -153,7 +154,7 @@ func (s *Server) flush(dirty *[]*engineio.Conn) {
 // fanOut queues a message, encoded once, for every session of a user but one.
 func (s *Server) fanOut(m *chat.Message, event string, user chat.UserID, except *session, dirty *[]*engineio.Conn) {
 	var frame *engineio.Frame
-	for _, to := range s.hub.of(user) {
+	for _, to := range s.hub.Of(user) {
 		if to == except {
 			continue
 		}
@@ -177,7 +178,7 @@ func (s *Server) takeBatch() *[]*engineio.Conn {
 // Revoke ends every session of a user whose tokens died. Its clients do not come back by themselves.
 func (s *Server) Revoke(user chat.UserID) {
 	s.ended.Add(1)
-	for _, session := range s.hub.of(user) {
+	for _, session := range s.hub.Of(user) {
 		session.kick("the password was changed: log in again")
 	}
 }

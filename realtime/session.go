@@ -294,7 +294,7 @@ func (d *Server) leave(s *session, user chat.UserID, wasIn bool) {
 	if user == "" {
 		return
 	}
-	d.hub.remove(user, s)
+	d.hub.Remove(user, s)
 	if wasIn {
 		s.vanish()
 		ctx, cancel := context.WithTimeout(context.Background(), eventTime)

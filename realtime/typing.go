@@ -63,7 +63,7 @@ func readTyping(e *socketio.Event) (to chat.UserID, on bool, err error) {
 
 // hint sends `typing`, encoded once, to the live sessions of a user. Whoever has much waiting is spared it.
 func (s *session) hint(from, to chat.UserID, on bool) {
-	sessions := s.door.hub.of(to)
+	sessions := s.door.hub.Of(to)
 	if len(sessions) == 0 {
 		return
 	}
