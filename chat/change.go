@@ -27,8 +27,8 @@ const changeTries = 5
 // Edit replaces the body of a user's own message. tell hears of the changes of one conversation in the order of their
 // numbers, each when it is durable; it should not wait for a client.
 //
-// Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's
-// message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable, and then it
+// Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's or the
+// server's message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable, and then it
 // may have happened all the same.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
@@ -166,6 +166,8 @@ func (s *Messages) ownMessage(ctx context.Context, user UserID, conv ConvID, seq
 		return Message{}, Errorf(NotFound, "seq: no such message")
 	case page[0].Sender != user:
 		return Message{}, Errorf(Forbidden, "seq: not a message of yours")
+	case page[0].Type == systemType:
+		return Message{}, Errorf(Forbidden, "seq: the server's own message")
 	}
 	return page[0], nil
 }

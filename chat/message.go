@@ -151,7 +151,7 @@ func NewMessages(store MessageStore, accounts AccountStore, now func() time.Time
 func (s *Messages) LogTo(log *slog.Logger) { s.committer.log = log }
 
 // Start begins to commit and deliver.
-func (s *Messages) Start(doors ...Door) { s.committer.start(doors) }
+func (s *Messages) Start(doors ...Door) { s.committer.start(append(slices.Clip(doors), ownDoor{})) }
 
 // Close refuses what comes from now on, commits and delivers what was taken, and returns when that is done or ctx ends.
 func (s *Messages) Close(ctx context.Context) error { return s.committer.close(ctx) }
@@ -208,7 +208,7 @@ func (d *Draft) check() error {
 		return Errorf(Invalid, "room: not a room id")
 	case len(d.Ref) > MaxRef || !utf8.ValidString(d.Ref):
 		return Errorf(Invalid, "ref: at most %d bytes of UTF-8", MaxRef)
-	case d.Type == "system" || d.Type == "bot":
+	case d.Type == systemType || d.Type == "bot":
 		return Errorf(Invalid, "type: %s is the server's own", d.Type)
 	case len(d.Type) > maxType || !utf8.ValidString(d.Type):
 		return Errorf(Invalid, "type: at most %d bytes of UTF-8", maxType)
