@@ -10,6 +10,7 @@ import "context"
 type Store interface {
 	AccountStore
 	FriendStore
+	RoomStore
 	MessageStore
 	FileStore
 	CursorStore
