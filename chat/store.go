@@ -9,6 +9,7 @@ import "context"
 // where the engine does not answer. Uniqueness holds under any race.
 type Store interface {
 	AccountStore
+	CodeStore
 	FriendStore
 	RoomStore
 	MessageStore

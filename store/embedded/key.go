@@ -17,6 +17,7 @@ import (
 //	u     username                              its user
 //	e     email                                 its user
 //	p     phone                                 its user
+//	C     purpose (behind length), email        email code: JSON
 //	f     owner, friend                         since: JSON
 //	m     conv, seq (8 bytes, big endian)       message: see encodeMessage
 //	r     sender, ref                           receipt of the message with this ref: see encodeReceipt
@@ -39,6 +40,7 @@ const (
 	kindUsername = 'u'
 	kindEmail    = 'e'
 	kindPhone    = 'p'
+	kindCode     = 'C'
 	kindFriend   = 'f'
 	kindMessage  = 'm'
 	kindRef      = 'r'

@@ -62,7 +62,7 @@ type Store struct {
 
 	users, friendships, messages, conversations      *mongo.Collection
 	cursors, devices, seen, sockets, nodes, sketches *mongo.Collection
-	files                                            *mongo.Collection
+	files, codes                                     *mongo.Collection
 
 	most   batches
 	ferret bool // the server is FerretDB
@@ -164,6 +164,7 @@ func newStore(client *mongo.Client, name string, seen *watch, log *slog.Logger) 
 		nodes:         db.Collection("nodes"),
 		sketches:      db.Collection("sketches"),
 		files:         db.Collection("files"),
+		codes:         db.Collection("codes"),
 		appending:     make(chan struct{}, 1),
 		seed:          maphash.MakeSeed(),
 	}

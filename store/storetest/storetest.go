@@ -39,6 +39,7 @@ func Run(t *testing.T, e Engine) {
 		stories []story
 	}{
 		{"account", accountStories()},
+		{"code", codeStories()},
 		{"friend", friendStories()},
 		{"message", messageStories()},
 		{"conversation", conversationStories()},
