@@ -91,6 +91,11 @@ type Draft struct {
 	Type   string
 	Time   []byte // JSON
 	Body   []byte // JSON
+
+	// Whom it calls by a flag in their lists: at most MaxMentions members of the room, or all of them. Others are dropped,
+	// and in a direct conversation everyone: there each message is the other's anyway.
+	Mentions    []UserID
+	MentionsAll bool
 }
 
 // Bounds of a message.
@@ -138,6 +143,9 @@ type Messages struct {
 	changing  *turns
 	known     recent[ConvID] // conversations whose people exist
 
+	// Cursors keeps who was mentioned; nil forgets it. It is set before Start.
+	Cursors *Cursors
+
 	// Files is asked about the files that messages name. Nil means that there are none. It is set before Start.
 	Files FileStore
 }
@@ -151,7 +159,9 @@ func NewMessages(store MessageStore, accounts AccountStore, now func() time.Time
 func (s *Messages) LogTo(log *slog.Logger) { s.committer.log = log }
 
 // Start begins to commit and deliver.
-func (s *Messages) Start(doors ...Door) { s.committer.start(append(slices.Clip(doors), ownDoor{})) }
+func (s *Messages) Start(doors ...Door) {
+	s.committer.start(append(slices.Clip(doors), ownDoor{s.Cursors}))
+}
 
 // Close refuses what comes from now on, commits and delivers what was taken, and returns when that is done or ctx ends.
 func (s *Messages) Close(ctx context.Context) error { return s.committer.close(ctx) }
@@ -212,6 +222,8 @@ func (d *Draft) check() error {
 		return Errorf(Invalid, "type: %s is the server's own", d.Type)
 	case len(d.Type) > maxType || !utf8.ValidString(d.Type):
 		return Errorf(Invalid, "type: at most %d bytes of UTF-8", maxType)
+	case len(d.Mentions) > MaxMentions:
+		return Errorf(Invalid, "mentions: at most %d users", MaxMentions)
 	case len(d.Time) > maxTime:
 		return Errorf(Invalid, "time: at most %d bytes", maxTime)
 	}

@@ -40,9 +40,9 @@ type waiting struct {
 }
 
 // ownDoor is the rules' own, behind all others: what it does about a message, it does when the people's doors have it.
-type ownDoor struct{}
+type ownDoor struct{ cursors *Cursors }
 
-func (ownDoor) Deliver(batch []Outcome) {
+func (d ownDoor) Deliver(batch []Outcome) {
 	for i := range batch {
 		o := &batch[i]
 		if w, ok := o.Origin.(*waiting); ok {
@@ -50,6 +50,9 @@ func (ownDoor) Deliver(batch []Outcome) {
 				w.message = *o.Message
 			}
 			close(w.ended)
+		}
+		if m := o.Message; d.cursors != nil && o.Err == nil && !o.Repeat && (len(m.Mentions) > 0 || m.MentionsAll) {
+			d.cursors.noteMentions(m)
 		}
 	}
 }

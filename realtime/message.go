@@ -62,6 +62,7 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 	var (
 		from, to, room string
 		data, message  []byte
+		mentions       []byte
 		malformed      bool
 	)
 	text := func(value []byte) string {
@@ -94,6 +95,8 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 			data = value
 		case "message":
 			message = value
+		case "mentions":
+			mentions = value
 		}
 		return nil
 	})
@@ -102,6 +105,9 @@ func readChat(e *socketio.Event, user chat.UserID) (d chat.Draft, err error) {
 		return d, chat.Errorf(chat.Invalid, "form_id, toUserid, room, ref and type are strings")
 	case from != "" && chat.UserID(from) != user:
 		return d, chat.Errorf(chat.Forbidden, "form_id: not the logged-in user")
+	}
+	if d.Mentions, d.MentionsAll, err = readMentions(mentions); err != nil {
+		return d, err
 	}
 	if data == nil || string(data) == "null" {
 		data = message // the README of the Node server says message, its code says data
@@ -149,7 +155,7 @@ func messageFrame(event string, m *chat.Message, offline bool) *engineio.Frame {
 
 // messageSize is nearly what appendMessage appends to, and no less but for states, changes and escapes.
 func messageSize(m *chat.Message) int {
-	return 160 + 2*len(m.Conv) + len(m.Sender) + len(m.To) + len(m.Room) + len(m.Time) + len(m.Body) + len(m.Type) + len(m.Ref)
+	return 160 + 2*len(m.Conv) + len(m.Sender) + len(m.To) + len(m.Room) + len(m.Time) + len(m.Body) + len(m.Type) + len(m.Ref) + 27*len(m.Mentions)
 }
 
 func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
@@ -178,7 +184,7 @@ func appendMessage(b []byte, m *chat.Message, offline bool) []byte {
 		b = append(b, `,"to":"`...)
 		b = append(b, m.To...)
 	}
-	b = append(b, '"')
+	b = appendMentions(append(b, '"'), m)
 	switch m.State {
 	case chat.Edited:
 		b = strconv.AppendInt(append(b, `,"edited":`...), m.Changed.UnixMilli(), 10)
