@@ -13,20 +13,23 @@ import (
 // Account is one user as an engine keeps it.
 type Account struct {
 	ID       UserID
+	Number   uint64 // public and unique, for people who want digits; 0 until it is needed, see WithNumber
 	Username string // unique, compared to the letter
-	Email    string // unique, kept in lower case
-	Phone    string // unique
+	Email    string // unique, kept in lower case but where the Node server wrote it; "" for none
+	Phone    string // unique; "" for none
 	Password string // bcrypt, or the Node server's double MD5 until the next login
 	Picture  string // the file's name; an absolute URL where the Node server wrote it; "" for none
 	Created  time.Time
 	Revoked  []Token // ended before their time; see Token for one without ID
+	Profile
 }
 
-// AccountStore keeps accounts.
+// AccountStore keeps accounts. An email, phone or number that is empty is nobody's, and any number of accounts lack it.
 type AccountStore interface {
-	// CreateAccount stores a new account. Conflict when its id, username, email or phone is taken: then nothing is stored.
+	// CreateAccount stores a new account. Conflict when its id, username, email, phone or number is taken: then nothing
+	// is stored.
 	CreateAccount(ctx context.Context, a Account) error
-	// Account returns the account with this id, or NotFound.
+	// Account returns the account with this id, or NotFound, also for one that was erased.
 	Account(ctx context.Context, id UserID) (Account, error)
 	// Accounts returns those of ids that exist, in the order of ids.
 	Accounts(ctx context.Context, ids []UserID) ([]Account, error)
@@ -34,6 +37,18 @@ type AccountStore interface {
 	AccountByUsername(ctx context.Context, username string) (Account, error)
 	// AccountByPhone returns the account with this phone number, or NotFound.
 	AccountByPhone(ctx context.Context, phone string) (Account, error)
+	// AccountByEmail returns the account with this email address, compared to the letter, or NotFound.
+	AccountByEmail(ctx context.Context, email string) (Account, error)
+	// AccountByNumber returns the account with this number, or NotFound.
+	AccountByNumber(ctx context.Context, number uint64) (Account, error)
+	// SetNumber gives a number to an account that has none. Conflict when it has one, or the number is or was another's;
+	// NotFound without such an account.
+	SetNumber(ctx context.Context, id UserID, number uint64) error
+	// SetProfile replaces the fields of the profile that change names; NotFound without such an account.
+	SetProfile(ctx context.Context, id UserID, change ProfileChange) error
+	// SetEmail replaces the email address if it still is old; "" stands for none, in both. Conflict when it is not, or
+	// when new is another's; NotFound without such an account.
+	SetEmail(ctx context.Context, id UserID, old, new string) error
 	// SetPassword replaces the stored password if it still is old; Conflict if it is not, NotFound without such an account.
 	SetPassword(ctx context.Context, id UserID, old, new string) error
 	// SetPicture replaces the picture and returns the former one; NotFound without such an account.
@@ -41,6 +56,11 @@ type AccountStore interface {
 	// RevokeTokens adds to the account's revoked tokens, in no order, and then takes others out; others that are added
 	// at the same moment stay. What is there already, or is not there, is no error. NotFound without such an account.
 	RevokeTokens(ctx context.Context, id UserID, add, remove []Token) error
+	// EraseAccount leaves of an account its id, its number and the time. Username, email and phone are free again, id and
+	// number never. One that was erased before keeps its time; NotFound for an id that never was.
+	EraseAccount(ctx context.Context, id UserID, at time.Time) error
+	// Erased returns when each of the users was erased, the zero time for who was not.
+	Erased(ctx context.Context, ids []UserID) ([]time.Time, error)
 }
 
 // Passwords proves that someone knows a password.

@@ -20,6 +20,14 @@ type Batch struct {
 	Devices  []Device
 	Seen     []Seen
 	Cursors  []Cursor
+	Erased   []Erasure
+}
+
+// Erasure is what is left of an account that was erased.
+type Erasure struct {
+	User   UserID
+	Number uint64 // never given again; 0 if she had none
+	At     time.Time
 }
 
 // Friendship says that Friend is a friend of Owner, one way.
@@ -43,27 +51,29 @@ type Counts struct {
 	Devices  int `json:"devices"`
 	Seen     int `json:"seen"`
 	Cursors  int `json:"cursors"`
+	Erased   int `json:"erased"`
 }
 
 // Counts returns how many of each kind are in the batch.
 func (b *Batch) Counts() Counts {
-	return Counts{len(b.Accounts), len(b.Friends), len(b.Files), len(b.Messages), len(b.Devices), len(b.Seen), len(b.Cursors)}
+	return Counts{len(b.Accounts), len(b.Friends), len(b.Files), len(b.Messages), len(b.Devices), len(b.Seen), len(b.Cursors),
+		len(b.Erased)}
 }
 
 // Plus returns the sum.
 func (c Counts) Plus(d Counts) Counts {
 	return Counts{c.Accounts + d.Accounts, c.Friends + d.Friends, c.Files + d.Files, c.Messages + d.Messages,
-		c.Devices + d.Devices, c.Seen + d.Seen, c.Cursors + d.Cursors}
+		c.Devices + d.Devices, c.Seen + d.Seen, c.Cursors + d.Cursors, c.Erased + d.Erased}
 }
 
 // Total is how many there are of all kinds together.
 func (c Counts) Total() int {
-	return c.Accounts + c.Friends + c.Files + c.Messages + c.Devices + c.Seen + c.Cursors
+	return c.Accounts + c.Friends + c.Files + c.Messages + c.Devices + c.Seen + c.Cursors + c.Erased
 }
 
-// within tells whether d has at least as many of every kind.
+// within tells whether d has at least as many of every kind; an account may have been erased since.
 func (c Counts) within(d Counts) bool {
-	return c.Accounts <= d.Accounts && c.Friends <= d.Friends && c.Files <= d.Files && c.Messages <= d.Messages &&
+	return c.Accounts+c.Erased <= d.Accounts+d.Erased && c.Erased <= d.Erased && c.Friends <= d.Friends && c.Files <= d.Files && c.Messages <= d.Messages &&
 		c.Devices <= d.Devices && c.Seen <= d.Seen && c.Cursors <= d.Cursors
 }
 
@@ -80,7 +90,7 @@ type ArchiveStore interface {
 	Export(ctx context.Context, emit func(*Batch) error) error
 	// Import stores records as they are, messages under their numbers, and returns when they are durable. What is there
 	// already and the same changes nothing; a cursor that is further stays, and so do a device and a user that were
-	// seen later, a friendship, and the state of a file.
+	// seen later, a friendship, and the state of a file. Who was erased stays erased.
 	// added is how many records were new. Append goes on behind the highest number of a conversation.
 	//
 	// Errors: Conflict, naming the record, when another one has its place, its ref, its name, email or phone number.

@@ -58,6 +58,7 @@ func TestArchiveHasEveryField(t *testing.T) {
 		b.Accounts[i].ID = people[i]
 		b.Friends[i].Owner, b.Friends[i].Friend = people[0], people[1]
 		b.Files[i].ID, b.Files[i].Owner, b.Seen[i].User = NewFileID(), people[0], people[0]
+		b.Erased[i].User = people[0]
 		b.Devices[i].User, b.Cursors[i].User, b.Cursors[i].Conv = people[0], people[0], RoomConv(room)
 		b.Messages[i].Sender, b.Messages[i].Nonce = people[1], "" // engines do not return a nonce
 	}

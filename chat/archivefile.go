@@ -50,6 +50,11 @@ func (b *Batch) check() error {
 			return Errorf(Invalid, "cursor: no user, device, conversation or number")
 		}
 	}
+	for _, e := range b.Erased {
+		if !e.User.Valid() || e.At.IsZero() {
+			return Errorf(Invalid, "erased: no user or time")
+		}
+	}
 	return nil
 }
 
@@ -122,7 +127,8 @@ func (w *lineWriter) batch(b *Batch) error {
 	return errors.Join(
 		writeLines(w, b.Accounts, lineOfAccount), writeLines(w, b.Friends, lineOfFriend),
 		writeLines(w, b.Files, lineOfFile), writeLines(w, b.Messages, lineOfMessage), writeLines(w, b.Devices, lineOfDevice),
-		writeLines(w, b.Seen, lineOfSeen), writeLines(w, b.Cursors, lineOfCursor))
+		writeLines(w, b.Seen, lineOfSeen), writeLines(w, b.Cursors, lineOfCursor),
+		writeLines(w, b.Erased, lineOfErasure))
 }
 
 func writeLines[T any](w *lineWriter, all []T, line func(*T) archiveLine) error {
@@ -213,6 +219,8 @@ func (r *lineReader) batch(records, bytes int) (b *Batch, end *Counts, err error
 			b.Seen = append(b.Seen, l.Seen.seen())
 		case l.Cursor != nil:
 			b.Cursors = append(b.Cursors, l.Cursor.cursor())
+		case l.Erased != nil:
+			b.Erased = append(b.Erased, l.Erased.erasure())
 		case l.End != nil:
 			end = l.End
 		default:

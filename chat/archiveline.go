@@ -29,6 +29,7 @@ type archiveLine struct {
 	Device  *deviceLine    `json:"device,omitempty"`
 	Seen    *seenLine      `json:"seen,omitempty"`
 	Cursor  *cursorLine    `json:"cursor,omitempty"`
+	Erased  *erasureLine   `json:"erased,omitempty"`
 	End     *Counts        `json:"end,omitempty"`
 }
 
@@ -63,6 +64,11 @@ type accountLine struct {
 	Picture  string      `json:"picture,omitempty"`
 	Created  millis      `json:"created,omitempty"`
 	Revoked  []tokenLine `json:"revoked,omitempty"`
+	Number   uint64      `json:"number,omitempty"`
+	Nickname string      `json:"nickname,omitempty"`
+	About    string      `json:"description,omitempty"`
+	Sex      int         `json:"sex,omitempty"`
+	Icon     string      `json:"icon,omitempty"`
 }
 
 type tokenLine struct {
@@ -152,6 +158,12 @@ type cursorLine struct {
 	Seq    uint64   `json:"seq"`
 }
 
+type erasureLine struct {
+	User   UserID `json:"user"`
+	Number uint64 `json:"number,omitempty"`
+	At     millis `json:"at"`
+}
+
 // exact splits JSON that must come back to the byte: as it is where a line keeps it so, else, with blanks between its
 // parts or not UTF-8, as bytes, which a line has in base64.
 func exact(b []byte) (text json.RawMessage, bytes []byte) {
@@ -170,13 +182,15 @@ func compact(b []byte) bool {
 func lineOfAccount(a *Account) archiveLine {
 	return archiveLine{Account: &accountLine{
 		a.ID, a.Username, a.Email, a.Phone, a.Password, a.Picture, millisOf(a.Created), tokenLines(a.Revoked),
+		a.Number, a.Nickname, a.Description, a.Sex, a.Icon,
 	}}
 }
 
 func (l *accountLine) account() Account {
 	return Account{
 		ID: l.ID, Username: l.Username, Email: l.Email, Phone: l.Phone, Password: l.Password, Picture: l.Picture,
-		Created: l.Created.time(), Revoked: tokensOf(l.Revoked),
+		Created: l.Created.time(), Revoked: tokensOf(l.Revoked), Number: l.Number,
+		Profile: Profile{l.Nickname, l.About, l.Sex, l.Icon},
 	}
 }
 
@@ -254,8 +268,21 @@ func lineOfCursor(c *Cursor) archiveLine {
 
 func (l *cursorLine) cursor() Cursor { return Cursor{l.User, l.Device, l.Conv, l.Seq} }
 
-// SameAccount tells whether two accounts are the same, as far as an archive can say.
-func SameAccount(a, b *Account) bool { return sameLine(lineOfAccount(a), lineOfAccount(b)) }
+func lineOfErasure(e *Erasure) archiveLine {
+	return archiveLine{Erased: &erasureLine{e.User, e.Number, millisOf(e.At)}}
+}
+
+func (l *erasureLine) erasure() Erasure { return Erasure{l.User, l.Number, l.At.time()} }
+
+// SameAccount tells whether two accounts are the same, as far as an archive can say. One may have been given its number
+// since: that is no change of hers.
+func SameAccount(a, b *Account) bool {
+	x, y := *a, *b
+	if x.Number == 0 || y.Number == 0 {
+		x.Number, y.Number = 0, 0
+	}
+	return sameLine(lineOfAccount(&x), lineOfAccount(&y))
+}
 
 // SameFile tells whether two files are the same, whatever became of them since.
 func SameFile(a, b *File) bool {

@@ -8,15 +8,21 @@ import (
 	"github.com/parley-chat/parley/chat"
 )
 
-// account is the value of an account. Its id is in the key.
+// account is the value of an account, or of what is left of one that was erased. Its id is in the key.
 type account struct {
-	Username string    `json:"username"`
-	Email    string    `json:"email"`
-	Phone    string    `json:"phone"`
-	Password string    `json:"password"`
-	Picture  string    `json:"picture,omitempty"`
-	Created  time.Time `json:"created"`
-	Revoked  []token   `json:"revoked,omitempty"`
+	Username    string    `json:"username,omitempty"`
+	Email       string    `json:"email,omitempty"`
+	Phone       string    `json:"phone,omitempty"`
+	Password    string    `json:"password,omitempty"`
+	Picture     string    `json:"picture,omitempty"`
+	Created     time.Time `json:"created,omitzero"`
+	Revoked     []token   `json:"revoked,omitempty"`
+	Number      uint64    `json:"number,omitempty"`
+	Nickname    string    `json:"nickname,omitempty"`
+	Description string    `json:"description,omitempty"`
+	Sex         int       `json:"sex,omitempty"`
+	Icon        string    `json:"icon,omitempty"`
+	Erased      time.Time `json:"erased,omitzero"` // then all but the number is gone
 }
 
 // token is a chat.Token, of an account or of a device.
@@ -44,15 +50,49 @@ func storedTokens(tokens []chat.Token) []token {
 func (a *account) of(id chat.UserID) chat.Account {
 	return chat.Account{
 		ID: id, Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture,
-		Created: a.Created, Revoked: tokensOf(a.Revoked),
+		Created: a.Created, Revoked: tokensOf(a.Revoked), Number: a.Number, Profile: a.profile(),
 	}
 }
 
+func (a *account) profile() chat.Profile {
+	return chat.Profile{Nickname: a.Nickname, Description: a.Description, Sex: a.Sex, Icon: a.Icon}
+}
+
+func (a *account) setProfile(p chat.Profile) {
+	a.Nickname, a.Description, a.Sex, a.Icon = p.Nickname, p.Description, p.Sex, p.Icon
+}
+
 func accountValue(a *chat.Account) account {
-	return account{
+	v := account{
 		Username: a.Username, Email: a.Email, Phone: a.Phone, Password: a.Password, Picture: a.Picture, Created: a.Created,
-		Revoked: storedTokens(a.Revoked),
+		Revoked: storedTokens(a.Revoked), Number: a.Number,
 	}
+	v.setProfile(a.Profile)
+	return v
+}
+
+// handle is something by which an account is found, and which no two have.
+type handle struct {
+	field string
+	key   []byte
+}
+
+// handles are those that the account has, but for its id.
+func (a *account) handles() []handle {
+	var all []handle
+	for _, h := range []handle{
+		{"username", named(kindUsername, a.Username)},
+		{"email", named(kindEmail, a.Email)},
+		{"phone number", named(kindPhone, a.Phone)},
+	} {
+		if len(h.key) > 1 {
+			all = append(all, h)
+		}
+	}
+	if a.Number != 0 {
+		all = append(all, handle{"number", numberKey(a.Number)})
+	}
+	return all
 }
 
 // CreateAccount implements chat.AccountStore.
@@ -61,27 +101,25 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	if err != nil {
 		return err
 	}
+	v := accountValue(&a)
 	return s.update(ctx, func(c *change) error {
-		for _, unique := range []struct {
-			field string
-			key   []byte
-		}{
-			{"id", id},
-			{"username", named(kindUsername, a.Username)},
-			{"email", named(kindEmail, a.Email)},
-			{"phone number", named(kindPhone, a.Phone)},
-		} {
-			if _, taken, err := s.get(unique.key); err != nil {
+		for _, h := range append(v.handles(), handle{"id", id}) {
+			if err := s.take(c, h, id[1:]); err != nil {
 				return err
-			} else if taken {
-				return chat.Errorf(chat.Conflict, "the %s is taken", unique.field)
-			}
-			if err := c.Set(unique.key, id[1:], nil); err != nil {
-				return broken(err)
 			}
 		}
-		return c.put(id, accountValue(&a))
+		return c.put(id, v)
 	})
+}
+
+// take makes a handle that of a user. Conflict when it is taken.
+func (s *Store) take(c *change, h handle, user []byte) error {
+	if _, taken, err := s.get(h.key); err != nil {
+		return err
+	} else if taken {
+		return chat.Errorf(chat.Conflict, "the %s is taken", h.field)
+	}
+	return broken(c.Set(h.key, user, nil))
 }
 
 // Account implements chat.AccountStore.
@@ -101,7 +139,7 @@ func (s *Store) account(id chat.UserID) (chat.Account, error) {
 	var a account
 	if ok, err := s.load(k, &a); err != nil {
 		return chat.Account{}, err
-	} else if !ok {
+	} else if !ok || !a.Erased.IsZero() {
 		return chat.Account{}, nobody()
 	}
 	return a.of(id), nil
@@ -137,6 +175,16 @@ func (s *Store) AccountByUsername(ctx context.Context, username string) (chat.Ac
 // AccountByPhone implements chat.AccountStore.
 func (s *Store) AccountByPhone(ctx context.Context, phone string) (chat.Account, error) {
 	return s.accountBy(ctx, named(kindPhone, phone))
+}
+
+// AccountByEmail implements chat.AccountStore.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (chat.Account, error) {
+	return s.accountBy(ctx, named(kindEmail, email))
+}
+
+// AccountByNumber implements chat.AccountStore.
+func (s *Store) AccountByNumber(ctx context.Context, number uint64) (chat.Account, error) {
+	return s.accountBy(ctx, numberKey(number))
 }
 
 func (s *Store) accountBy(ctx context.Context, key []byte) (chat.Account, error) {
@@ -191,8 +239,54 @@ func (s *Store) RevokeTokens(ctx context.Context, id chat.UserID, add, remove []
 	})
 }
 
-// alterAccount changes what is not indexed.
+// SetProfile implements chat.AccountStore.
+func (s *Store) SetProfile(ctx context.Context, id chat.UserID, change chat.ProfileChange) error {
+	return s.alterAccount(ctx, id, func(a *account) error {
+		a.setProfile(change.Apply(a.profile()))
+		return nil
+	})
+}
+
+// SetNumber implements chat.AccountStore.
+func (s *Store) SetNumber(ctx context.Context, id chat.UserID, number uint64) error {
+	return s.changeAccount(ctx, id, func(c *change, a *account, user []byte) error {
+		if a.Number != 0 {
+			return chat.Errorf(chat.Conflict, "the user has a number already")
+		}
+		a.Number = number
+		return s.take(c, handle{"number", numberKey(number)}, user)
+	})
+}
+
+// SetEmail implements chat.AccountStore.
+func (s *Store) SetEmail(ctx context.Context, id chat.UserID, old, new string) error {
+	return s.changeAccount(ctx, id, func(c *change, a *account, user []byte) error {
+		switch {
+		case a.Email != old:
+			return chat.Errorf(chat.Conflict, "the email was changed meanwhile")
+		case new == old:
+			return nil
+		}
+		if old != "" {
+			if err := c.Delete(named(kindEmail, old), nil); err != nil {
+				return broken(err)
+			}
+		}
+		a.Email = new
+		if new == "" {
+			return nil
+		}
+		return s.take(c, handle{"email", named(kindEmail, new)}, user)
+	})
+}
+
+// alterAccount changes what nobody is found by.
 func (s *Store) alterAccount(ctx context.Context, id chat.UserID, alter func(a *account) error) error {
+	return s.changeAccount(ctx, id, func(_ *change, a *account, _ []byte) error { return alter(a) })
+}
+
+// changeAccount changes an account; alter writes what goes with it. user is the id as values have it.
+func (s *Store) changeAccount(ctx context.Context, id chat.UserID, alter func(c *change, a *account, user []byte) error) error {
 	k, err := key(kindAccount, id)
 	if err != nil {
 		return nobody()
@@ -201,10 +295,10 @@ func (s *Store) alterAccount(ctx context.Context, id chat.UserID, alter func(a *
 		var a account
 		if ok, err := s.load(k, &a); err != nil {
 			return err
-		} else if !ok {
+		} else if !ok || !a.Erased.IsZero() {
 			return nobody()
 		}
-		if err := alter(&a); err != nil {
+		if err := alter(c, &a, k[1:]); err != nil {
 			return err
 		}
 		return c.put(k, a)

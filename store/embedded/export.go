@@ -33,7 +33,7 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 		return err
 	}
 	e := exporter{ctx: ctx, from: from, whole: s.whole, emit: emit}
-	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors} {
+	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors, e.erased} {
 		if err := kind(); err != nil {
 			return err
 		}
@@ -114,7 +114,22 @@ func (e *exporter) accounts() error {
 		if err := unpack(value, &a); err != nil {
 			return err
 		}
-		e.batch.Accounts = append(e.batch.Accounts, a.of(userOf(id)))
+		if a.Erased.IsZero() {
+			e.batch.Accounts = append(e.batch.Accounts, a.of(userOf(id)))
+		}
+		return nil
+	})
+}
+
+func (e *exporter) erased() error {
+	return e.each(kindAccount, func(id, value []byte) error {
+		var a account
+		if err := unpack(value, &a); err != nil {
+			return err
+		}
+		if !a.Erased.IsZero() {
+			e.batch.Erased = append(e.batch.Erased, chat.Erasure{User: userOf(id), Number: a.Number, At: a.Erased})
+		}
 		return nil
 	})
 }

@@ -56,6 +56,7 @@ func (i *importer) all(b *chat.Batch) error {
 		func() error { return importEach(b.Devices, i.device) },
 		func() error { return importEach(b.Seen, i.seen) },
 		func() error { return importEach(b.Cursors, i.cursor) },
+		func() error { return importEach(b.Erased, i.erasure) },
 	} {
 		if err := kind(); err != nil {
 			return err
@@ -102,26 +103,58 @@ func (i *importer) account(a *chat.Account) error {
 		if err := unpack(former, &v); err != nil {
 			return err
 		}
-		if there := v.of(a.ID); !chat.SameAccount(&there, a) {
+		if there := v.of(a.ID); v.Erased.IsZero() && !chat.SameAccount(&there, a) {
 			return chat.Errorf(chat.Conflict, "account %s (%q) is there already, and is another", a.ID, there.Username)
 		}
 		return nil
 	}
-	for _, unique := range [][]byte{named(kindUsername, a.Username), named(kindEmail, a.Email), named(kindPhone, a.Phone)} {
-		if len(unique) == 1 {
-			continue // users of the Node server may lack a field
-		}
-		if _, taken, err := i.get(unique); err != nil {
-			return err
-		} else if taken {
-			return chat.Errorf(chat.Conflict, "account %s: %q is taken by another", a.ID, unique[1:])
-		}
-		if err := i.set(unique, k[1:]); err != nil {
+	v := accountValue(a)
+	for _, h := range v.handles() {
+		if err := i.take(h, k[1:]); err != nil {
 			return err
 		}
 	}
 	i.added++
-	return putJSON(i.Batch, k, accountValue(a))
+	return putJSON(i.Batch, k, v)
+}
+
+// take makes a handle that of a user. Conflict when it is taken.
+func (i *importer) take(h handle, user []byte) error {
+	if _, taken, err := i.get(h.key); err != nil {
+		return err
+	} else if taken {
+		return chat.Errorf(chat.Conflict, "account %s: its %s is taken by another", userOf(user), h.field)
+	}
+	return i.set(h.key, user)
+}
+
+func (i *importer) erasure(e *chat.Erasure) error {
+	k, err := key(kindAccount, e.User)
+	if err != nil {
+		return err
+	}
+	former, known, err := i.get(k)
+	if err != nil {
+		return err
+	}
+	if known {
+		var v account
+		if err := unpack(former, &v); err != nil {
+			return err
+		}
+		if v.Erased.IsZero() {
+			return chat.Errorf(chat.Conflict, "account %s is there, and was erased where the archive comes from", e.User)
+		}
+		return nil
+	}
+	v := account{Number: e.Number, Erased: e.At}
+	for _, h := range v.handles() {
+		if err := i.take(h, k[1:]); err != nil {
+			return err
+		}
+	}
+	i.added++
+	return putJSON(i.Batch, k, v)
 }
 
 func (i *importer) friend(f *chat.Friendship) error {

@@ -18,6 +18,7 @@ import (
 //	e     email                                 its user
 //	p     phone                                 its user
 //	C     purpose (behind length), email        email code: JSON
+//	N     number (8 bytes, big endian)          its user, also when she was erased
 //	f     owner, friend                         since: JSON
 //	m     conv, seq (8 bytes, big endian)       message: see encodeMessage
 //	r     sender, ref                           receipt of the message with this ref: see encodeReceipt
@@ -41,6 +42,7 @@ const (
 	kindEmail    = 'e'
 	kindPhone    = 'p'
 	kindCode     = 'C'
+	kindNumber   = 'N'
 	kindFriend   = 'f'
 	kindMessage  = 'm'
 	kindRef      = 'r'
@@ -75,6 +77,9 @@ func key(kind byte, user chat.UserID) ([]byte, error) {
 
 // named is the key of something that a text alone names.
 func named(kind byte, name string) []byte { return append([]byte{kind}, name...) }
+
+// numberKey is the key of a user's number.
+func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{kindNumber}, n) }
 
 // appendID appends the bytes behind the digits of a valid id.
 func appendID(dst []byte, id string) []byte {

@@ -25,8 +25,9 @@ import (
 	"github.com/parley-chat/parley/chat"
 )
 
-// schema is the version of the key layout. A folder of a newer one is refused.
-const schema = 1
+// schema is the version of the key layout. A folder of a newer one is refused; one of version 1 is read as it is, and
+// marked before something is written into it that version 1 would take for something else.
+const schema = 2
 
 // syncSoon is how long a write may wait for the disk when losing the last second is allowed.
 const syncSoon = 500 * time.Millisecond
@@ -142,16 +143,16 @@ func (s *Store) checkSchema() error {
 		if err != nil {
 			return err
 		}
-		if err := s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync); err != nil {
-			return broken(err)
-		}
-		return s.whole()
-	}
-	if version, n := binary.Uvarint(value); n <= 0 || version > schema {
+	} else if version, n := binary.Uvarint(value); n <= 0 || version > schema {
 		return chat.Errorf(chat.Unavailable, "the folder %s was written by a newer version of the server: schema %d, this one knows %d",
 			s.dir, version, schema)
+	} else if version == schema {
+		return nil
 	}
-	return nil
+	if err := s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync); err != nil {
+		return broken(err)
+	}
+	return s.whole()
 }
 
 // Ping implements chat.Store.

@@ -23,6 +23,17 @@ type userDoc struct {
 	ImgURL   string             `bson:"imgUrl"`
 	Created  time.Time          `bson:"created,omitempty"`
 	Revoked  []string           `bson:"revoked,omitempty"` // see tokenText
+	Number   int64              `bson:"number,omitempty"`
+	Profile  profile            `bson:",inline"`
+	Erased   time.Time          `bson:"erased,omitempty"` // then all but _id and number is gone
+}
+
+// profile is the part of a user's document that is hers to write.
+type profile struct {
+	Nickname    string `bson:"nickname,omitempty"`
+	Description string `bson:"description,omitempty"`
+	Sex         int    `bson:"sex,omitempty"`
+	Icon        string `bson:"icon,omitempty"`
 }
 
 // newUserDoc returns the document of an account; ok is false when its id is none.
@@ -30,7 +41,7 @@ func newUserDoc(a *chat.Account) (d userDoc, ok bool) {
 	id, ok := objectID(a.ID)
 	return userDoc{
 		ID: id, Username: a.Username, Password: a.Password, Email: a.Email, PhoneNum: a.Phone, ImgURL: a.Picture,
-		Created: a.Created, Revoked: tokenTexts(a.Revoked),
+		Created: a.Created, Revoked: tokenTexts(a.Revoked), Number: int64(a.Number), Profile: profile(a.Profile),
 	}, ok
 }
 
@@ -38,6 +49,7 @@ func (d *userDoc) account() chat.Account {
 	a := chat.Account{
 		ID: chat.UserID(d.ID.Hex()), Username: d.Username, Email: d.Email, Phone: d.PhoneNum, Password: d.Password,
 		Picture: d.ImgURL, Created: d.Created, Revoked: tokensOf(d.Revoked),
+		Number: uint64(d.Number), Profile: chat.Profile(d.Profile),
 	}
 	if a.Created.IsZero() {
 		a.Created = d.ID.Timestamp()
@@ -56,7 +68,7 @@ func objectID(id chat.UserID) (oid primitive.ObjectID, ok bool) {
 
 func noSuchUser() error { return chat.Errorf(chat.NotFound, "no such user") }
 
-// CreateAccount stores a new account: see chat.AccountStore. One insert against four unique indexes settles any race.
+// CreateAccount stores a new account: see chat.AccountStore. One insert against five unique indexes settles any race.
 func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
@@ -66,7 +78,7 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 	}
 	_, err := s.users.InsertOne(ctx, doc)
 	if duplicate(err) {
-		return chat.Wrap(chat.Conflict, "username, email or phone number is taken", err)
+		return chat.Wrap(chat.Conflict, "username, email, phone number or number is taken", err)
 	}
 	return failure(err)
 }
@@ -90,12 +102,22 @@ func (s *Store) AccountByPhone(ctx context.Context, phone string) (chat.Account,
 	return s.account(ctx, "phoneNum", phone)
 }
 
+// AccountByEmail returns the account with this email address, or NotFound.
+func (s *Store) AccountByEmail(ctx context.Context, email string) (chat.Account, error) {
+	return s.account(ctx, "email", email)
+}
+
+// AccountByNumber returns the account with this number, or NotFound.
+func (s *Store) AccountByNumber(ctx context.Context, number uint64) (chat.Account, error) {
+	return s.account(ctx, "number", int64(number))
+}
+
 func (s *Store) account(ctx context.Context, field string, value any) (chat.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	var d userDoc
 	err := s.users.FindOne(ctx, bson.D{{Key: field, Value: value}}).Decode(&d)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !d.Erased.IsZero() {
 		return chat.Account{}, noSuchUser()
 	}
 	if err != nil {
@@ -123,8 +145,9 @@ func (s *Store) Accounts(ctx context.Context, ids []chat.UserID) ([]chat.Account
 	}
 	found := make(map[chat.UserID]chat.Account, len(docs))
 	for i := range docs {
-		a := docs[i].account()
-		found[a.ID] = a
+		if a := docs[i].account(); docs[i].Erased.IsZero() {
+			found[a.ID] = a
+		}
 	}
 	accounts := make([]chat.Account, 0, len(docs))
 	for _, id := range ids {
@@ -135,30 +158,40 @@ func (s *Store) Accounts(ctx context.Context, ids []chat.UserID) ([]chat.Account
 	return accounts, nil
 }
 
-// SetPassword replaces the password if it still is old: see chat.AccountStore. MongoDB compares and swaps in one
-// atomic step, whoever else tries; see stripe for FerretDB.
+// SetPassword replaces the password if it still is old: see chat.AccountStore.
 func (s *Store) SetPassword(ctx context.Context, id chat.UserID, old, new string) error {
+	changed, err := s.swap(ctx, id, bson.E{Key: "password", Value: old}, set(bson.D{{Key: "password", Value: new}}))
+	if err == nil && !changed {
+		err = chat.Errorf(chat.Conflict, "the password has changed meanwhile")
+	}
+	return err
+}
+
+// swap makes an update of a user of whom was is still true; changed is false when it is not. NotFound without such a
+// user. MongoDB compares and swaps in one atomic step, whoever else tries; see stripe for FerretDB.
+func (s *Store) swap(ctx context.Context, id chat.UserID, was bson.E, update bson.D) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	oid, ok := objectID(id)
 	if !ok {
-		return noSuchUser()
+		return false, noSuchUser()
 	}
 	lock := s.stripe(string(id))
 	lock.Lock()
 	defer lock.Unlock()
-	filter := bson.D{{Key: "_id", Value: oid}, {Key: "password", Value: old}}
-	result, err := s.users.UpdateOne(ctx, filter, set(bson.D{{Key: "password", Value: new}}))
+	result, err := s.users.UpdateOne(ctx, append(alive(oid), was), update)
 	if err != nil {
-		return failure(err)
+		return false, failure(err)
 	}
-	if result.MatchedCount > 0 {
-		return nil
+	if result.MatchedCount == 0 {
+		_, err = s.Account(ctx, id)
 	}
-	if _, err := s.Account(ctx, id); err != nil {
-		return err
-	}
-	return chat.Errorf(chat.Conflict, "the password has changed meanwhile")
+	return result.MatchedCount > 0, err
+}
+
+// alive is the filter for a user who was not erased.
+func alive(id primitive.ObjectID) bson.D {
+	return append(byID(id), bson.E{Key: "erased", Value: bson.D{{Key: "$exists", Value: false}}})
 }
 
 // SetPicture replaces the picture and returns the former one; NotFound without such an account. MongoDB does both in
@@ -174,7 +207,7 @@ func (s *Store) SetPicture(ctx context.Context, id chat.UserID, name string) (fo
 	lock.Lock()
 	defer lock.Unlock()
 	var d userDoc
-	err = s.users.FindOneAndUpdate(ctx, byID(oid), set(bson.D{{Key: "imgUrl", Value: name}}),
+	err = s.users.FindOneAndUpdate(ctx, alive(oid), set(bson.D{{Key: "imgUrl", Value: name}}),
 		options.FindOneAndUpdate().SetReturnDocument(options.Before)).Decode(&d)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return "", noSuchUser()

@@ -23,13 +23,11 @@ const (
 // It does not show one moment: who comes while it runs may be missing, although a word of hers is there. In each
 // conversation, messages end with the last one that was there when the conversation was reached, so they have no gap.
 func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error {
-	err := scan(ctx, s.users, func(docs []userDoc) any { return docs[len(docs)-1].ID }, func(docs []userDoc) error {
-		var b chat.Batch
-		for i := range docs {
-			b.Accounts = append(b.Accounts, docs[i].account())
+	err := s.exportUsers(ctx, func(d *userDoc, b *chat.Batch) {
+		if d.Erased.IsZero() {
+			b.Accounts = append(b.Accounts, d.account())
 		}
-		return emit(&b)
-	})
+	}, emit)
 	if err != nil {
 		return err
 	}
@@ -69,7 +67,25 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	if err != nil {
 		return err
 	}
-	return s.exportCursors(ctx, emit)
+	if err := s.exportCursors(ctx, emit); err != nil {
+		return err
+	}
+	return s.exportUsers(ctx, func(d *userDoc, b *chat.Batch) {
+		if !d.Erased.IsZero() {
+			b.Erased = append(b.Erased, chat.Erasure{User: chat.UserID(d.ID.Hex()), Number: uint64(d.Number), At: d.Erased})
+		}
+	}, emit)
+}
+
+// exportUsers emits what take finds in the documents of users.
+func (s *Store) exportUsers(ctx context.Context, take func(*userDoc, *chat.Batch), emit func(*chat.Batch) error) error {
+	return scan(ctx, s.users, func(docs []userDoc) any { return docs[len(docs)-1].ID }, func(docs []userDoc) error {
+		var b chat.Batch
+		for i := range docs {
+			take(&docs[i], &b)
+		}
+		return emit(&b)
+	})
 }
 
 // scan reads a collection page by page in the order of _id. last returns the _id of a page's last document.

@@ -16,6 +16,7 @@ import (
 func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error) {
 	for _, kind := range []func(context.Context, *chat.Batch) (int, error){
 		s.importAccounts, s.importFriends, s.importFiles, s.importMessages, s.importDevices, s.importSeen, s.importCursors,
+		s.importErased,
 	} {
 		n, err := kind(ctx, b)
 		added += n
@@ -88,8 +89,25 @@ func (s *Store) importAccounts(ctx context.Context, b *chat.Batch) (int, error) 
 		}
 	}
 	return insertNew(ctx, s, s.users, docs, func(d *userDoc) any { return d.ID }, func(there, want *userDoc) error {
-		if a, b := there.account(), want.account(); !chat.SameAccount(&a, &b) {
+		if a, b := there.account(), want.account(); there.Erased.IsZero() && !chat.SameAccount(&a, &b) {
 			return chat.Errorf(chat.Conflict, "account %s (%q) is there already, and is another", a.ID, a.Username)
+		}
+		return nil
+	})
+}
+
+func (s *Store) importErased(ctx context.Context, b *chat.Batch) (int, error) {
+	docs := make([]erasedDoc, len(b.Erased))
+	for i, e := range b.Erased {
+		oid, ok := objectID(e.User)
+		if !ok {
+			return 0, chat.Errorf(chat.Invalid, "not a user id")
+		}
+		docs[i] = erasedDoc{oid, int64(e.Number), e.At}
+	}
+	return insertNew(ctx, s, s.users, docs, func(d *erasedDoc) any { return d.ID }, func(there, _ *erasedDoc) error {
+		if there.Erased.IsZero() {
+			return chat.Errorf(chat.Conflict, "account %s is there, and was erased where the archive comes from", there.ID.Hex())
 		}
 		return nil
 	})

@@ -57,7 +57,7 @@ func (s *Store) RevokeTokens(ctx context.Context, id chat.UserID, add, remove []
 	}
 	var steps []mongo.WriteModel
 	step := func(update bson.D) {
-		steps = append(steps, mongo.NewUpdateOneModel().SetFilter(byID(oid)).SetUpdate(update))
+		steps = append(steps, mongo.NewUpdateOneModel().SetFilter(alive(oid)).SetUpdate(update))
 	}
 	for _, t := range add {
 		step(bson.D{addToken("revoked", t)})

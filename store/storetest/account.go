@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,9 +34,11 @@ func newAccount(username string) chat.Account {
 	id := newUser()
 	return chat.Account{
 		ID: id, Username: username, Email: string(id) + "@example.org", Phone: "+" + string(id),
-		Password: "$2a$10$hash", Created: noon(),
+		Password: "$2a$10$hash", Created: noon(), Number: newNumber(),
 	}
 }
+
+func newNumber() uint64 { return 1<<40 + rand.Uint64N(1<<52) }
 
 func create(t testing.TB, p *place, accounts ...chat.Account) {
 	t.Helper()
@@ -61,6 +64,7 @@ func wantAccount(t testing.TB, got, want chat.Account) {
 func accountRoundTrip(t *testing.T, p *place) {
 	ann := newAccount("王小明")
 	ann.Picture = "https://old.example.org/mongo/img/安 %.png"
+	ann.Profile = chat.Profile{Nickname: "小明", Description: "two\nlines", Sex: 2, Icon: ":/res/head_1.jpg"}
 	bob := newAccount("Bob")
 	bob.Picture = ""
 	bob.Revoked = []chat.Token{newToken("first", 1), newToken("", 2)}
@@ -75,6 +79,12 @@ func accountRoundTrip(t *testing.T, p *place) {
 		byPhone, err := p.AccountByPhone(t.Context(), want.Phone)
 		noError(t, err)
 		wantAccount(t, byPhone, want)
+		byEmail, err := p.AccountByEmail(t.Context(), want.Email)
+		noError(t, err)
+		wantAccount(t, byEmail, want)
+		byNumber, err := p.AccountByNumber(t.Context(), want.Number)
+		noError(t, err)
+		wantAccount(t, byNumber, want)
 	}
 }
 
@@ -90,6 +100,19 @@ func accountNobody(t *testing.T, p *place) {
 		wantCode(t, fmt.Sprintf("AccountByUsername of %q", name), err, chat.NotFound)
 		_, err = p.AccountByPhone(t.Context(), name)
 		wantCode(t, fmt.Sprintf("AccountByPhone of %q", name), err, chat.NotFound)
+		_, err = p.AccountByEmail(t.Context(), name)
+		wantCode(t, fmt.Sprintf("AccountByEmail of %q", name), err, chat.NotFound)
+	}
+	for _, number := range []uint64{0, 1_000_000_000, 1<<64 - 1} {
+		_, err = p.AccountByNumber(t.Context(), number)
+		wantCode(t, fmt.Sprintf("AccountByNumber of %d", number), err, chat.NotFound)
+	}
+	for _, id := range []chat.UserID{nobody, "not an id"} {
+		wantCode(t, "SetProfile", p.SetProfile(t.Context(), id, chat.ProfileChange{Icon: new(string)}), chat.NotFound)
+		wantCode(t, "SetProfile of nothing", p.SetProfile(t.Context(), id, chat.ProfileChange{}), chat.NotFound)
+		wantCode(t, "SetNumber", p.SetNumber(t.Context(), id, 1_000_000_001), chat.NotFound)
+		wantCode(t, "SetEmail", p.SetEmail(t.Context(), id, "", "new@example.org"), chat.NotFound)
+		wantCode(t, "EraseAccount", p.EraseAccount(t.Context(), id, noon()), chat.NotFound)
 	}
 	wantCode(t, "SetPassword", p.SetPassword(t.Context(), nobody, "", "new"), chat.NotFound)
 	_, err = p.SetPicture(t.Context(), nobody, "new.png")
@@ -109,6 +132,7 @@ func accountTaken(t *testing.T, p *place) {
 		"username": func(a *chat.Account) { a.Username = ann.Username },
 		"email":    func(a *chat.Account) { a.Email = ann.Email },
 		"phone":    func(a *chat.Account) { a.Phone = ann.Phone },
+		"number":   func(a *chat.Account) { a.Number = ann.Number },
 	}
 	for field, take := range takes {
 		free := newAccount("Bob, who wanted her " + field)
@@ -153,6 +177,7 @@ func accountRace(t *testing.T, p *place) {
 		"username": func(a *chat.Account) { a.Username = "wanted by all" },
 		"email":    func(a *chat.Account) { a.Email = "wanted@example.org" },
 		"phone":    func(a *chat.Account) { a.Phone = "+1 555 0100" },
+		"number":   func(a *chat.Account) { a.Number = 1_000_000_000 },
 	}
 	for field, take := range takes {
 		const runners = 50

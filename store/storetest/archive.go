@@ -29,7 +29,10 @@ func household(t testing.TB, p *place) (ann, bob chat.UserID) {
 	a, b, c := newAccount("Ann"), newAccount("王小明"), newAccount("Carl")
 	a.Picture = "https://old.example.org/mongo/img/安 %.png"
 	c.Created = noon().Add(time.Hour)
-	create(t, p, a, b, c)
+	c.Profile = chat.Profile{Nickname: "<卡尔>", Description: "two\nlines", Sex: 1, Icon: ":/res/head_1.jpg"}
+	d := newAccount("Dora")
+	create(t, p, a, b, c, d)
+	noError(t, p.EraseAccount(t.Context(), d.ID, noon()))
 	noError(t, p.SetPassword(t.Context(), b.ID, b.Password, "14e1b600b1fd579f47433b88e8d85291"))
 	for i, pair := range [][2]chat.UserID{{a.ID, b.ID}, {b.ID, a.ID}, {a.ID, c.ID}} {
 		_, err := p.AddFriend(t.Context(), pair[0], pair[1], noon().Add(time.Duration(i)*time.Second))

@@ -40,6 +40,8 @@ func Run(t *testing.T, e Engine) {
 	}{
 		{"account", accountStories()},
 		{"code", codeStories()},
+		{"profile", profileStories()},
+		{"erase", eraseStories()},
 		{"friend", friendStories()},
 		{"message", messageStories()},
 		{"conversation", conversationStories()},
