@@ -33,6 +33,11 @@ import (
 //	k     file                                  empty: the file is loose, that is not kept
 //	q     user                                  what the user's files weigh together: uvarint
 //	x     file, conv, seq                       empty: that message names the file
+//	g     room                                  room: JSON
+//	i     code                                  its room
+//	I     number (8 bytes, big endian)          its room
+//	j     room, user                            member: see encodeMember
+//	y     user, room                            empty: she is a member
 //
 // conv is 'd' and two users, or 'r' and a room.
 const (
@@ -58,6 +63,11 @@ const (
 	kindLoose    = 'k'
 	kindWeight   = 'q'
 	kindUse      = 'x'
+	kindRoom     = 'g'
+	kindCode     = 'i'
+	kindNumber   = 'I'
+	kindMember   = 'j'
+	kindMembered = 'y'
 )
 
 const (

@@ -31,6 +31,9 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		{s.files, "owner", false, false},
 		{s.files, "loose", false, true},
 		{s.sockets, "node", false, false},
+		{s.rooms, "number", true, false},
+		{s.rooms, "code", true, true},
+		{s.members, "user", false, false},
 	} {
 		if err := s.makeIndex(ctx, index.in, index.field, index.unique, index.sparse); err != nil {
 			return err

@@ -126,24 +126,24 @@ func (s *Store) end(ctx context.Context, conv chat.ConvID) (chat.Receipt, error)
 	return d.receipt(), err
 }
 
-// ofEach asks for one thing of each conversation, lastAtOnce at a time.
-func ofEach[T any](ctx context.Context, convs []chat.ConvID, ask func(context.Context, chat.ConvID) (T, error)) ([]T, error) {
+// ofEach asks for one thing of each conversation or room, lastAtOnce at a time.
+func ofEach[K, T any](ctx context.Context, keys []K, ask func(context.Context, K) (T, error)) ([]T, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	found := make([]T, len(convs))
+	found := make([]T, len(keys))
 	next := make(chan int)
 	var readers sync.WaitGroup
-	for range min(lastAtOnce, len(convs)) {
+	for range min(lastAtOnce, len(keys)) {
 		readers.Go(func() {
 			for i := range next {
 				var err error
-				if found[i], err = ask(ctx, convs[i]); err != nil {
+				if found[i], err = ask(ctx, keys[i]); err != nil {
 					cancel(err) // the first cause counts; the others end at once
 				}
 			}
 		})
 	}
-	for i := range convs {
+	for i := range keys {
 		next <- i
 	}
 	close(next)

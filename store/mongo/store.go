@@ -62,7 +62,7 @@ type Store struct {
 
 	users, friendships, messages, conversations      *mongo.Collection
 	cursors, devices, seen, sockets, nodes, sketches *mongo.Collection
-	files, codes                                     *mongo.Collection
+	files, codes, rooms, members                     *mongo.Collection
 
 	most   batches
 	ferret bool // the server is FerretDB
@@ -165,6 +165,8 @@ func newStore(client *mongo.Client, name string, seen *watch, log *slog.Logger) 
 		sketches:      db.Collection("sketches"),
 		files:         db.Collection("files"),
 		codes:         db.Collection("codes"),
+		rooms:         db.Collection("rooms"),
+		members:       db.Collection("members"),
 		appending:     make(chan struct{}, 1),
 		seed:          maphash.MakeSeed(),
 	}

@@ -43,6 +43,8 @@ func Run(t *testing.T, e Engine) {
 		{"profile", profileStories()},
 		{"erase", eraseStories()},
 		{"friend", friendStories()},
+		{"room", roomStories()},
+		{"member", memberStories()},
 		{"message", messageStories()},
 		{"conversation", conversationStories()},
 		{"ref", refStories()},
