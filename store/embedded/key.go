@@ -64,8 +64,8 @@ const (
 	kindWeight   = 'q'
 	kindUse      = 'x'
 	kindRoom     = 'g'
-	kindCode     = 'i'
-	kindNumber   = 'I'
+	kindOpens    = 'i'
+	kindNumbered = 'I'
 	kindMember   = 'j'
 	kindMembered = 'y'
 )

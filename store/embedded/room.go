@@ -48,8 +48,8 @@ func roomKey(kind byte, id chat.RoomID) ([]byte, error) {
 
 func roomOf(id []byte) chat.RoomID { return chat.RoomID(hex.EncodeToString(id)) }
 
-func numberKey(number uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{kindNumber}, number)
+func roomNumberKey(number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{kindNumbered}, number)
 }
 
 func noRoom() error { return chat.Errorf(chat.NotFound, "no such room") }
@@ -66,7 +66,7 @@ func (s *Store) CreateRoom(ctx context.Context, r chat.Room, members []chat.Room
 		} else if taken {
 			return chat.Errorf(chat.Conflict, "the room is there already")
 		}
-		if err := s.claim(c, numberKey(r.Number), r.ID); err != nil {
+		if err := s.claim(c, roomNumberKey(r.Number), r.ID); err != nil {
 			return err
 		}
 		if err := s.claimCode(c, r.Code, r.ID); err != nil {
@@ -95,7 +95,7 @@ func (s *Store) claimCode(c *change, code string, id chat.RoomID) error {
 	if code == "" {
 		return nil
 	}
-	return s.claim(c, named(kindCode, code), id)
+	return s.claim(c, named(kindOpens, code), id)
 }
 
 // Room implements chat.RoomStore.
@@ -123,12 +123,12 @@ func (s *Store) room(id chat.RoomID) (chat.Room, error) {
 
 // RoomByNumber implements chat.RoomStore.
 func (s *Store) RoomByNumber(ctx context.Context, number uint64) (chat.Room, error) {
-	return s.roomBy(ctx, numberKey(number))
+	return s.roomBy(ctx, roomNumberKey(number))
 }
 
 // RoomByCode implements chat.RoomStore.
 func (s *Store) RoomByCode(ctx context.Context, code string) (chat.Room, error) {
-	return s.roomBy(ctx, named(kindCode, code))
+	return s.roomBy(ctx, named(kindOpens, code))
 }
 
 func (s *Store) roomBy(ctx context.Context, unique []byte) (chat.Room, error) {
@@ -184,7 +184,7 @@ func (s *Store) ChangeRoom(ctx context.Context, r chat.Room, was uint64) error {
 			if err := s.claimCode(c, r.Code, r.ID); err != nil {
 				return err
 			}
-			if err := c.deleteKey(named(kindCode, former.Code)); err != nil {
+			if err := c.deleteKey(named(kindOpens, former.Code)); err != nil {
 				return err
 			}
 		}
@@ -204,7 +204,7 @@ func (s *Store) DeleteRoom(ctx context.Context, id chat.RoomID) error {
 	return s.update(ctx, func(c *change) error {
 		switch r, err := s.room(id); chat.CodeOf(err) {
 		case "":
-			for _, key := range [][]byte{k, numberKey(r.Number), named(kindCode, r.Code)} {
+			for _, key := range [][]byte{k, roomNumberKey(r.Number), named(kindOpens, r.Code)} {
 				if err := c.deleteKey(key); err != nil {
 					return err
 				}

@@ -143,6 +143,12 @@ func (s *Store) ChangeRoom(ctx context.Context, r chat.Room, was uint64) error {
 	case duplicate(err):
 		return chat.Wrap(chat.Conflict, "the code is another room's", err)
 	case err != nil:
+		// FerretDB keeps the unique index too, and does not say that this was the reason.
+		if r.Code != "" && chat.CodeOf(failure(err)) == chat.Internal {
+			if other, _ := s.RoomByCode(ctx, r.Code); other.ID != "" && other.ID != r.ID {
+				return chat.Wrap(chat.Conflict, "the code is another room's", nil)
+			}
+		}
 		return failure(err)
 	case result.MatchedCount > 0:
 		return nil
