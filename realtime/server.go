@@ -29,6 +29,7 @@ type Config struct {
 	Registry *chat.Registry
 	Presence *chat.Presence // its Run is given the door
 	Files    *chat.Files    // keeps what comes as binary content
+	Rooms    *chat.Rooms    // nil means that there are none
 	Now      func() time.Time
 	Log      *slog.Logger
 
