@@ -47,19 +47,15 @@ func refusalOf(code chat.Code) refusal {
 
 // refused is an error that a route says in its own words.
 type refused struct {
-	refusal
 	error
+	route *route
 }
 
 func (r refused) Unwrap() error { return r.error }
 
-// refuse gives err the words that a route has for it, if any.
-func refuse(words map[chat.Code]refusal, err error) error {
-	if w, ok := words[chat.CodeOf(err)]; ok {
-		return refused{w, err}
-	}
-	return err
-}
+// failure makes the body of an error where a door has a form of its own for it. e is nil for what Echo says itself. The
+// status may be another one than how has.
+type failure func(how refusal, e *chat.Error) (status int, body any)
 
 // errorReply is the body of every error: err_code is the HTTP status.
 type errorReply struct {
@@ -81,24 +77,30 @@ func (s *server) writeError(err error, c echo.Context) {
 		reply.RetryAfter = max(1, int(math.Ceil(e.RetryAfter.Seconds())))
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(reply.RetryAfter))
 	}
-	if how.status == http.StatusUnauthorized {
+	status, body := how.status, any(reply)
+	var own refused
+	if errors.As(err, &own) && own.route.failure != nil {
+		status, body = own.route.failure(how, e)
+	}
+	if status == http.StatusUnauthorized {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer") // RFC 9110, section 11.6.1
 	}
-	_ = writeJSON(c, how.status, reply) // when it cannot be written, the client is gone
+	_ = writeJSON(c, status, body) // when it cannot be written, the client is gone
 }
 
 // explain finds the words for an error. e is nil for what Echo says itself: no such path, no such method.
 func explain(err error) (how refusal, e *chat.Error) {
 	var own refused
 	var plain *echo.HTTPError
-	switch {
-	case errors.As(err, &own):
-		how, e = own.refusal, chat.AsError(own.error)
-	case errors.As(err, &plain):
+	if errors.As(err, &plain) {
 		return refusal{plain.Code, fmt.Sprint(plain.Message)}, nil
-	default:
-		e = chat.AsError(err)
-		how = refusalOf(e.Code)
+	}
+	e = chat.AsError(err)
+	how = refusalOf(e.Code)
+	if errors.As(err, &own) {
+		if words, ok := own.route.refusals[e.Code]; ok {
+			how = words
+		}
 	}
 	if how.message == "" {
 		how.message = e.Message

@@ -53,6 +53,7 @@ type route struct {
 	handle       handler
 
 	refusals map[chat.Code]refusal // where this route says no in other words than error.go
+	failure  failure               // and in another form; nil is error.go's
 	body     int64                 // bytes a body may have; 0 is maxBody
 }
 
@@ -111,18 +112,20 @@ func (s *server) serve(r route) echo.HandlerFunc {
 		var me chat.Account
 		var err error
 		if r.who == member {
-			if me, err = s.authenticate(c.Request()); err != nil {
-				return err
-			}
+			me, err = s.authenticate(c.Request())
 		}
-		reply, err := r.handle(c, me)
-		if err != nil {
-			return refuse(r.refusals, err)
+		var reply any
+		if err == nil {
+			reply, err = r.handle(c, me)
 		}
-		if reply == nil {
+		switch {
+		case err != nil:
+			return refused{err, &r}
+		case reply == nil:
 			return nil
+		default:
+			return writeJSON(c, http.StatusOK, reply)
 		}
-		return writeJSON(c, http.StatusOK, reply)
 	}
 }
 
