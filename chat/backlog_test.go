@@ -43,14 +43,14 @@ func TestBacklog(t *testing.T) {
 	}
 	// Her device has some of Ann's, all of Carl's and none of Bob's messages.
 	cursors := map[chat.ConvID]uint64{conv(0): 100, conv(2): last[2]}
-	behind, newest, err := s.Behind(t.Context(), dora, cursors)
+	standing, err := s.Behind(t.Context(), dora, cursors)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(behind) != 2 || behind[conv(0)] != 100 || behind[conv(1)] != 0 {
-		t.Errorf("she is behind in %v", behind)
+	if len(standing.Behind) != 2 || standing.Behind[conv(0)] != 100 || standing.Behind[conv(1)] != 0 {
+		t.Errorf("she is behind in %v", standing.Behind)
 	}
-	if len(newest) != 2 || newest[conv(0)] != last[0] || newest[conv(1)] != last[1] {
+	if newest := standing.Last; len(newest) != 2 || newest[conv(0)] != last[0] || newest[conv(1)] != last[1] {
 		t.Errorf("the newest there are %v", newest)
 	}
 	var want []string
@@ -60,7 +60,7 @@ func TestBacklog(t *testing.T) {
 		}
 	}
 	var got []string
-	err = s.Backlog(t.Context(), behind, func(m *chat.Message) error {
+	err = s.Backlog(t.Context(), dora, standing.Behind, func(m *chat.Message) error {
 		got = append(got, string(m.Body))
 		return nil
 	})
@@ -70,7 +70,7 @@ func TestBacklog(t *testing.T) {
 
 	// It ends with the door's own error.
 	stop, calls := chat.Errorf(chat.Unavailable, "she left"), 0
-	err = s.Backlog(t.Context(), behind, func(*chat.Message) error {
+	err = s.Backlog(t.Context(), dora, standing.Behind, func(*chat.Message) error {
 		if calls++; calls == 5 {
 			return stop
 		}
@@ -80,11 +80,11 @@ func TestBacklog(t *testing.T) {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
 	all := map[chat.ConvID]uint64{conv(0): last[0], conv(1): last[1], conv(2): last[2] + 9}
-	if behind, _, err := s.Behind(t.Context(), dora, all); err != nil || len(behind) != 0 {
-		t.Errorf("with everything she is behind in %v, error %v", behind, err)
+	if standing, err := s.Behind(t.Context(), dora, all); err != nil || len(standing.Behind) != 0 {
+		t.Errorf("with everything she is behind in %v, error %v", standing.Behind, err)
 	}
-	if behind, _, err := s.Behind(t.Context(), chat.NewUserID(noon()), nil); err != nil || len(behind) != 0 {
-		t.Errorf("one without conversations is behind in %v, error %v", behind, err)
+	if standing, err := s.Behind(t.Context(), chat.NewUserID(noon()), nil); err != nil || len(standing.Behind) != 0 {
+		t.Errorf("one without conversations is behind in %v, error %v", standing.Behind, err)
 	}
 }
 
@@ -127,12 +127,12 @@ func TestBacklogOfManyIsReadInSmallPages(t *testing.T) {
 	if _, err := engine.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	behind, _, err := s.Behind(t.Context(), dora, nil)
-	if err != nil || len(behind) != friends {
-		t.Fatalf("behind in %d conversations, error %v", len(behind), err)
+	standing, err := s.Behind(t.Context(), dora, nil)
+	if err != nil || len(standing.Behind) != friends {
+		t.Fatalf("behind in %d conversations, error %v", len(standing.Behind), err)
 	}
 	n := 0
-	err = s.Backlog(t.Context(), behind, func(m *chat.Message) error {
+	err = s.Backlog(t.Context(), dora, standing.Behind, func(m *chat.Message) error {
 		if want := &batch[n]; m.Conv != want.Conv || !m.At.Equal(want.At) {
 			return fmt.Errorf("message %d is %s of %s, want %s of %s", n, m.ID(), m.At, want.Conv, want.At)
 		}

@@ -28,11 +28,16 @@ const changeTries = 5
 // numbers, each when it is durable; it should not wait for a client.
 //
 // Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's or the
-// server's message, or when it was sent longer ago than ChangeTime; Conflict for one that was recalled; Unavailable, and then it
-// may have happened all the same.
+// server's message, when it was sent longer ago than ChangeTime, or while she is muted in its room; Conflict for one that
+// was recalled; Unavailable, and then it may have happened all the same.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
 		return Message{}, err
+	}
+	if room, ok := conv.Room(); ok { // who may not write says nothing new in an old message either
+		if err := s.Rooms.MayWrite(ctx, user, room); err != nil {
+			return Message{}, err
+		}
 	}
 	files, err := s.references(ctx, body)
 	if err != nil {
@@ -65,8 +70,12 @@ func (s *Messages) Recall(ctx context.Context, user UserID, conv ConvID, seq uin
 // change makes one change to a message of the user: alter makes of it what it is to be, or says that it is so already.
 func (s *Messages) change(ctx context.Context, user UserID, conv ConvID, seq uint64, tell func(*Message),
 	alter func(m *Message) (done bool, err error)) (Message, error) {
-	if err := mayEnter(user, conv); err != nil {
+	floor, err := s.Rooms.Floor(ctx, user, conv)
+	switch {
+	case err != nil:
 		return Message{}, err
+	case seq <= floor && seq > 0: // of a former time of hers in the room, which she no longer sees
+		return Message{}, errNoSuchMessage()
 	}
 	// One at a time in a conversation, so that tell hears of them in order.
 	leave, err := s.changing.enter(ctx, conv)
@@ -163,7 +172,7 @@ func (s *Messages) ownMessage(ctx context.Context, user UserID, conv ConvID, seq
 	case err != nil:
 		return Message{}, err
 	case len(page) == 0 || page[0].Seq != seq || page[0].State == Expired:
-		return Message{}, Errorf(NotFound, "seq: no such message")
+		return Message{}, errNoSuchMessage()
 	case page[0].Sender != user:
 		return Message{}, Errorf(Forbidden, "seq: not a message of yours")
 	case page[0].Type == systemType:
@@ -172,25 +181,43 @@ func (s *Messages) ownMessage(ctx context.Context, user UserID, conv ConvID, seq
 	return page[0], nil
 }
 
-// Changes calls emit with every message of the given conversations that was changed past the given numbers, those of
-// each conversation in the order of their latest change. It ends with the first error, its own or emit's.
-func (s *Messages) Changes(ctx context.Context, past map[ConvID]uint64, emit func(*Message) error) error {
+func errNoSuchMessage() error { return Errorf(NotFound, "seq: no such message") }
+
+// Changes calls emit with every message of the given conversations of a user that was changed past the given numbers,
+// those of each conversation in the order of their latest change. Of a room it gives nothing at or below the user's floor,
+// and no more once she is out of it. It ends with the first error, its own or emit's.
+func (s *Messages) Changes(ctx context.Context, user UserID, past map[ConvID]uint64, emit func(*Message) error) error {
 	for conv, after := range past {
-		for more := true; more; {
-			page, err := s.store.Changed(ctx, conv, after, maxPage)
-			if err != nil {
-				return err
-			}
-			for i := range page {
-				if err := emit(&page[i]); err != nil {
-					return err
-				}
-				after = page[i].Change
-			}
-			more = len(page) > 0
+		if err := s.changesOf(ctx, user, conv, after, emit); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (s *Messages) changesOf(ctx context.Context, user UserID, conv ConvID, after uint64, emit func(*Message) error) error {
+	_, inRoom := conv.Room()
+	for {
+		page, err := s.store.Changed(ctx, conv, after, maxPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			after = page[i].Change
+			if inRoom {
+				floor, still, err := s.stillReads(ctx, user, conv)
+				if err != nil || !still {
+					return err
+				}
+				if page[i].Seq <= floor {
+					continue
+				}
+			}
+			if err := emit(&page[i]); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // turns lets one at a time do something in a conversation. Make it with newTurns.

@@ -315,13 +315,13 @@ func TestChangesOfManyConversations(t *testing.T) {
 		heard[m.Conv] = append(heard[m.Conv], m.Seq)
 		return nil
 	}
-	wantCode(t, "Changes", h.Changes(t.Context(), map[chat.ConvID]uint64{h.conv: 1, other: 0}, collect), "")
+	wantCode(t, "Changes", h.Changes(t.Context(), h.ann, map[chat.ConvID]uint64{h.conv: 1, other: 0}, collect), "")
 	if !slices.Equal(heard[h.conv], []uint64{2}) {
 		t.Errorf("heard of %v, want the second edit alone", heard[h.conv])
 	}
 	if down := heard[other]; len(down) != n || down[0] != n || down[n-1] != 1 {
 		t.Errorf("heard %v, want %d down to 1", down, n)
 	}
-	err = h.Changes(t.Context(), map[chat.ConvID]uint64{h.conv: 0}, func(*chat.Message) error { return errAway })
+	err = h.Changes(t.Context(), h.ann, map[chat.ConvID]uint64{h.conv: 0}, func(*chat.Message) error { return errAway })
 	wantCode(t, "Changes for one who is gone", err, chat.Unavailable)
 }

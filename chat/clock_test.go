@@ -39,13 +39,13 @@ func TestTheClockJumps(t *testing.T) {
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	behind, last, err := s.Behind(t.Context(), dora, nil)
+	standing, err := s.Behind(t.Context(), dora, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []int
 	next := make(map[chat.ConvID]uint64)
-	if err := s.Backlog(t.Context(), behind, func(m *chat.Message) error {
+	if err := s.Backlog(t.Context(), dora, standing.Behind, func(m *chat.Message) error {
 		if next[m.Conv]++; m.Seq != next[m.Conv] {
 			t.Errorf("seed %d: %s comes where %d belongs", seed, m.ID(), next[m.Conv])
 		}
@@ -62,7 +62,7 @@ func TestTheClockJumps(t *testing.T) {
 			t.Fatalf("seed %d: message %d is missing or doubled", seed, i)
 		}
 	}
-	if len(got) != n || len(last) != 3 {
-		t.Errorf("seed %d: %d messages of %d conversations", seed, len(got), len(last))
+	if len(got) != n || len(standing.Last) != 3 {
+		t.Errorf("seed %d: %d messages of %d conversations", seed, len(got), len(standing.Last))
 	}
 }

@@ -184,7 +184,7 @@ func (c *Cursors) flush(ctx context.Context) error {
 	c.pending, c.asked, c.waiting = make(cursorMoves), nil, 0
 	c.mu.Unlock()
 
-	members := writing.members()
+	members := writing.members(asked)
 	former, err := c.marksAt(ctx, members)
 	if err == nil {
 		for i, m := range members {

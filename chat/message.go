@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -148,6 +147,10 @@ type Messages struct {
 
 	// Files is asked about the files that messages name. Nil means that there are none. It is set before Start.
 	Files FileStore
+	// Rooms says who writes and reads in which room. Nil means that there are none. It is set before Start.
+	Rooms *Rooms
+	// RoomBacklog is how many messages of a room, the newest, a login sends at the most; 0 for all. It is set before Start.
+	RoomBacklog int
 }
 
 // NewMessages returns the rules over an engine. Outcomes go to the doors given to Start.
@@ -170,28 +173,15 @@ func (s *Messages) Close(ctx context.Context) error { return s.committer.close(c
 // the message is durable or known not to be. Submit waits while the committer's queue is full, but not for long, and
 // refuses at once while the engine is away.
 //
-// Errors: Invalid, TooLarge, NotFound for an unknown receiver or a file that is about to be deleted, Unavailable.
+// Errors: Invalid, TooLarge, NotFound for an unknown receiver, a room that the sender is not in, or a file that is about to
+// be deleted, Forbidden while she is muted, Unavailable.
 func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	if d.Room != "" {
-		return Errorf(NotFound, "room: no such room")
-	}
-	conv := DirectConv(d.Sender, d.To)
-	if !s.known.has(conv) {
-		if s.committer.isAway() {
-			return errRefused()
-		}
-		ctx, cancel := context.WithTimeout(ctx, answerWait)
-		defer cancel()
-		if _, err := s.accounts.Account(ctx, d.To); err != nil {
-			if CodeOf(err) == NotFound {
-				return Errorf(NotFound, "toUserid: no such user")
-			}
-			return err
-		}
-		s.known.add(conv)
+	conv, err := s.address(ctx, &d)
+	if err != nil {
+		return err
 	}
 	files, err := s.references(ctx, d.Body)
 	if err != nil {
@@ -204,6 +194,30 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
 		At: s.now().Truncate(time.Millisecond), Files: files,
 	}, origin)
+}
+
+// address returns the conversation of a draft, if its sender may write there.
+func (s *Messages) address(ctx context.Context, d *Draft) (ConvID, error) {
+	if d.Room != "" {
+		return RoomConv(d.Room), s.Rooms.MayWrite(ctx, d.Sender, d.Room)
+	}
+	conv := DirectConv(d.Sender, d.To)
+	if s.known.has(conv) {
+		return conv, nil
+	}
+	if s.committer.isAway() {
+		return "", errRefused()
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	if _, err := s.accounts.Account(ctx, d.To); err != nil {
+		if CodeOf(err) == NotFound {
+			return "", Errorf(NotFound, "toUserid: no such user")
+		}
+		return "", err
+	}
+	s.known.add(conv)
+	return conv, nil
 }
 
 func (d *Draft) check() error {
@@ -238,116 +252,4 @@ func checkBody(body []byte) error {
 		return Errorf(TooLarge, "message: over %d bytes", MaxBody)
 	}
 	return nil
-}
-
-// Since returns a page of a conversation, oldest first, from behind the number after; more says that there is more.
-// A limit of 0 means pageSize. A page is shorter than its limit where the bodies are long.
-//
-// Errors: Invalid, Forbidden when the asker has no part in the conversation.
-func (s *Messages) Since(ctx context.Context, user UserID, conv ConvID, after uint64, limit int) (page []Message, more bool, err error) {
-	limit, err = s.mayRead(user, conv, limit)
-	if err != nil {
-		return nil, false, err
-	}
-	return gather(limit, func(last *Message, n int) ([]Message, error) {
-		if last != nil {
-			after = last.Seq
-		}
-		return s.store.Since(ctx, conv, after, n)
-	})
-}
-
-// Before returns the page of a conversation that ends below the number before (0: at its end), oldest first.
-//
-// Errors: as Since.
-func (s *Messages) Before(ctx context.Context, user UserID, conv ConvID, before uint64, limit int) (page []Message, more bool, err error) {
-	limit, err = s.mayRead(user, conv, limit)
-	if err != nil {
-		return nil, false, err
-	}
-	page, more, err = gather(limit, func(last *Message, n int) ([]Message, error) {
-		if last != nil {
-			before = last.Seq
-		}
-		part, err := s.store.Before(ctx, conv, before, n)
-		slices.Reverse(part)
-		return part, err
-	})
-	slices.Reverse(page)
-	return page, more, err
-}
-
-// gather reads a page in parts, until it has limit messages or enough bytes. read returns the next n messages behind
-// the last one of the page, nil at first; fewer than n are all that there are.
-func gather(limit int, read func(last *Message, n int) ([]Message, error)) (page []Message, more bool, err error) {
-	var last *Message
-	for bytes := 0; ; {
-		n := min(limit+1-len(page), partSize)
-		part, err := read(last, n)
-		if err != nil {
-			return nil, false, err
-		}
-		page = slices.Grow(page, len(part))
-		for i := range part {
-			bytes += len(part[i].Body)
-			if len(page) == limit || len(page) > 0 && bytes > maxPageBytes {
-				return page, true, nil
-			}
-			page = append(page, part[i])
-		}
-		if len(part) < n {
-			return page, false, nil
-		}
-		last = &part[len(part)-1]
-	}
-}
-
-// pageLimit is how many an asker gets at once; fallback when she names no limit.
-func pageLimit(limit, fallback int) (int, error) {
-	if limit < 0 || limit > MaxPage {
-		return 0, Errorf(Invalid, "limit: 1 to %d", MaxPage)
-	}
-	return cmp.Or(limit, fallback), nil
-}
-
-func (s *Messages) mayRead(user UserID, conv ConvID, limit int) (int, error) {
-	limit, err := pageLimit(limit, pageSize)
-	if err != nil {
-		return 0, err
-	}
-	return limit, mayEnter(user, conv)
-}
-
-// mayEnter tells whether a user has a part in a conversation.
-func mayEnter(user UserID, conv ConvID) error {
-	if _, ok := conv.Room(); ok {
-		return Errorf(NotFound, "room: no such room")
-	}
-	if _, _, ok := conv.Users(); !ok {
-		return Errorf(Invalid, "conv: not a conversation id")
-	}
-	if _, ok := conv.Other(user); !ok {
-		return Errorf(Forbidden, "conv: not one of yours")
-	}
-	return nil
-}
-
-// Behind returns those of a user's conversations that hold something past the cursors: the cursor of each, and its last
-// number.
-func (s *Messages) Behind(ctx context.Context, user UserID, cursors map[ConvID]uint64) (behind, last map[ConvID]uint64, err error) {
-	behind, last = make(map[ConvID]uint64), make(map[ConvID]uint64)
-	convs, err := s.store.Conversations(ctx, user)
-	if err != nil || len(convs) == 0 {
-		return behind, last, err
-	}
-	seqs, err := s.store.Last(ctx, convs)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, conv := range convs {
-		if seqs[i] > cursors[conv] {
-			behind[conv], last[conv] = cursors[conv], seqs[i]
-		}
-	}
-	return behind, last, nil
 }

@@ -30,6 +30,7 @@ type Moved struct {
 type Receipts struct {
 	Messages MessageStore
 	Cursors  *Cursors
+	Rooms    *Rooms // nil means that there are none
 }
 
 // Mark moves the marks of a member forward to those that are not 0 in to, and takes care that read is received. After
@@ -37,10 +38,10 @@ type Receipts struct {
 // What would go back moves nothing, and is told all the same. A number up to exists is known by the caller to exist,
 // which spares a question to the engine; 0 knows nothing.
 //
-// Errors: Invalid for a number that the conversation does not have, NotFound for a room, Forbidden when the user has no
-// part in it, Unavailable.
+// Errors: Invalid for a number that the conversation does not have, Forbidden when the user has no part in it, NotFound for
+// a room where there are none, Unavailable.
 func (s *Receipts) Mark(ctx context.Context, m Member, to Marks, exists uint64, origin any) error {
-	if err := mayEnter(m.User, m.Conv); err != nil {
+	if _, err := s.Rooms.Floor(ctx, m.User, m.Conv); err != nil {
 		return err
 	}
 	furthest := max(to.Received, to.Read)
@@ -127,8 +128,16 @@ func (c *Cursors) marksAt(ctx context.Context, members []Member) ([]Marks, error
 	return marks, nil
 }
 
-// members lists whose marks are among the moves.
-func (m cursorMoves) members() (all []Member) {
+// members lists whose marks are among the moves and of interest to somebody: in a room, to those who asked for the move,
+// since nobody is told of the others. A message to a large room moves the marks of all who hear it.
+func (m cursorMoves) members(asked map[Member][]any) (all []Member) {
+	add := func(user UserID, conv ConvID) {
+		member := Member{user, conv}
+		if _, room := conv.Room(); room && asked[member] == nil {
+			return
+		}
+		all = append(all, member)
+	}
 	for key, convs := range m {
 		switch key.device {
 		case anyDevice:
@@ -136,7 +145,7 @@ func (m cursorMoves) members() (all []Member) {
 			received := m[deviceKey{key.user, anyDevice}]
 			for conv := range convs {
 				if _, listed := received[conv]; !listed {
-					all = append(all, Member{key.user, conv})
+					add(key.user, conv)
 				}
 			}
 			continue
@@ -144,7 +153,7 @@ func (m cursorMoves) members() (all []Member) {
 			continue
 		}
 		for conv := range convs {
-			all = append(all, Member{key.user, conv})
+			add(key.user, conv)
 		}
 	}
 	return all

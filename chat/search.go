@@ -50,13 +50,13 @@ func NewSearches(messages *Messages, sketches SketchStore, words Words, now func
 }
 
 // Find returns messages of the user's own conversations that have all words of the question, newest first. Recalled and
-// expired ones have none.
+// expired ones have none. Of a room that she is put out of meanwhile there is nothing from then on.
 //
 // Errors: Invalid, Forbidden when the asker has no part in the conversation, TooMany when too many search already.
 func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, error) {
 	limit, err := pageLimit(r.Limit, pageSize)
 	if err == nil && r.Conv != "" {
-		err = mayEnter(user, r.Conv)
+		_, err = s.messages.Rooms.Floor(ctx, user, r.Conv)
 	}
 	if err != nil {
 		return Found{}, err
@@ -70,14 +70,14 @@ func (s *Searches) Find(ctx context.Context, user UserID, r Search) (Found, erro
 	}
 	defer func() { <-s.places }()
 	run := &search{
-		messages: s.messages.store, sketches: s.sketches, words: s.words, question: question, from: r.Before,
+		user: user, rules: s.messages, messages: s.messages.store, sketches: s.sketches, words: s.words, question: question, from: r.Before,
 		now: s.now, end: s.now().Add(searchTime),
 	}
 	at := pause{user, r.Q, r.Conv, r.Before}
 	if run.walks = s.paused.take(at); run.walks != nil {
 		err = run.resume(ctx)
 	} else {
-		err = run.begin(ctx, user, r.Conv)
+		err = run.begin(ctx, r.Conv)
 	}
 	if err != nil {
 		return Found{}, err

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -41,21 +42,28 @@ type Synced struct {
 // ConvState is how a conversation stands for one of its members.
 type ConvState struct {
 	Conv        ConvID
-	With        UserID
+	With        UserID // "" in a room
+	Room        RoomID // "" in a direct conversation
+	Name        string // the room's
+	Role        Role   // hers in the room, RoleOwner included
 	Newest      Message
-	Mine, Peer  Marks
+	Mine, Peer  Marks     // of a room's other members nothing is said
 	Change      uint64    // the conversation's last change; 0 for none
 	Missed      []Message // past the asker's cursor, oldest first
 	More        bool      // there are more of them
 	MoreChanges bool      // there are more changes than Synced.Changed has of it
 
-	// Unread counts messages of others, traces included, past Mine.Read and past what the user wrote last. maxUnread
-	// stands for as many or more.
+	// Unread counts messages of others, traces included, past Mine.Read, past what the user wrote last, and in a room
+	// past what was there before her. maxUnread stands for as many or more.
 	Unread int
+
+	floor, from uint64 // she sees nothing at or below the one, and what is at or below the other is no news to her
 }
 
 // Syncs are the rules of syncing. Make it with NewSyncs.
 type Syncs struct {
+	Rooms *Rooms // nil means that there are none. It is set before the first question
+
 	store   MessageStore
 	cursors *Cursors
 	places  chan struct{} // one for each sync under way: bounds what all of them hold in memory
@@ -84,12 +92,23 @@ func (s *Syncs) Answer(ctx context.Context, user UserID, r Sync) (Synced, error)
 		return Synced{}, err
 	}
 	defer func() { <-s.places }()
-	page, more, err := s.page(ctx, user, r)
+	parts, err := s.Rooms.parts(ctx, user)
+	if err != nil {
+		return Synced{}, err
+	}
+	rooms := make(map[ConvID]*part, len(parts))
+	for i := range parts {
+		rooms[RoomConv(parts[i].room.ID)] = &parts[i]
+	}
+	page, more, err := s.page(ctx, user, rooms, r)
 	if err != nil || len(page) == 0 {
 		return Synced{}, err
 	}
 	answer := Synced{Convs: make([]ConvState, len(page))}
-	n, bytes, err := s.states(ctx, user, page, answer.Convs)
+	for i, p := range page {
+		answer.Convs[i] = newConvState(user, p.conv, rooms[p.conv])
+	}
+	n, bytes, err := s.states(ctx, user, answer.Convs)
 	if err != nil {
 		return Synced{}, err
 	}
@@ -100,18 +119,32 @@ func (s *Syncs) Answer(ctx context.Context, user UserID, r Sync) (Synced, error)
 	return answer, err
 }
 
-// page returns where the conversations of one page stand, newest first, and whether there are more behind.
-func (s *Syncs) page(ctx context.Context, user UserID, r Sync) (page []Place, more bool, err error) {
+// newConvState begins the state of a conversation; in is nil for a direct one.
+func newConvState(user UserID, conv ConvID, in *part) ConvState {
+	if in == nil {
+		other, _ := conv.Other(user)
+		return ConvState{Conv: conv, With: other}
+	}
+	return ConvState{Conv: conv, Room: in.room.ID, Name: in.room.Name, Role: in.role(), floor: in.floor(), from: in.self.From}
+}
+
+// page returns where the conversations of one page stand, newest first, and whether there are more behind. A room that has
+// nothing for her to see is not among them.
+func (s *Syncs) page(ctx context.Context, user UserID, rooms map[ConvID]*part, r Sync) (page []Place, more bool, err error) {
 	convs, err := s.store.Conversations(ctx, user)
 	if err != nil {
 		return nil, false, err
 	}
+	convs = slices.AppendSeq(convs, maps.Keys(rooms))
 	newest, err := s.store.Newest(ctx, convs)
 	if err != nil {
 		return nil, false, err
 	}
 	for _, n := range newest {
 		p := Place{at: n.At.UnixMilli(), conv: n.Conv, seq: n.Seq}
+		if in := rooms[n.Conv]; in != nil && n.Seq <= in.floor() {
+			continue
+		}
 		if n.Seq > 0 && (r.After.IsZero() || r.After.before(p)) {
 			page = append(page, p)
 		}
@@ -132,13 +165,17 @@ func (s *Syncs) page(ctx context.Context, user UserID, r Sync) (page []Place, mo
 }
 
 // states fills in how the conversations of a page stand, as many as their newest messages leave room for, at least one.
-func (s *Syncs) states(ctx context.Context, user UserID, page []Place, states []ConvState) (n, bytes int, err error) {
-	convs := make([]ConvID, len(page))
-	members := make([]Member, 0, 2*len(page))
-	for i, p := range page {
-		other, _ := p.conv.Other(user)
-		states[i].Conv, states[i].With, convs[i] = p.conv, other, p.conv
-		members = append(members, Member{user, p.conv}, Member{other, p.conv})
+func (s *Syncs) states(ctx context.Context, user UserID, states []ConvState) (n, bytes int, err error) {
+	convs := make([]ConvID, len(states))
+	members := make([]Member, 0, 2*len(states)) // her, and then the others of direct conversations
+	for i := range states {
+		convs[i] = states[i].Conv
+		members = append(members, Member{user, states[i].Conv})
+	}
+	for i := range states {
+		if states[i].With != "" {
+			members = append(members, Member{states[i].With, states[i].Conv})
+		}
 	}
 	// Marks first, messages behind them: no mark is past what the answer says is the last message.
 	marks, err := s.cursors.Marks(ctx, members)
@@ -149,8 +186,12 @@ func (s *Syncs) states(ctx context.Context, user UserID, page []Place, states []
 	if err != nil {
 		return 0, 0, err
 	}
+	peers := marks[len(states):]
 	for i := range states {
-		states[i].Mine, states[i].Peer, states[i].Change = marks[2*i], marks[2*i+1], changes[i]
+		states[i].Mine, states[i].Change = marks[i], changes[i]
+		if states[i].With != "" {
+			states[i].Peer, peers = peers[0], peers[1:]
+		}
 	}
 	for part := range slices.Chunk(states, syncReaders) {
 		if err := s.readStates(ctx, user, part); err != nil {
@@ -186,7 +227,7 @@ func (s *Syncs) readStates(ctx context.Context, user UserID, states []ConvState)
 // readState reads the newest message of a conversation, and counts back from it to what the user has read. She has read
 // what stands before a message of her own, though a crash may have kept that from her mark.
 func (s *Syncs) readState(ctx context.Context, user UserID, c *ConvState) error {
-	limit, bytes := 1, 0
+	limit, bytes, read := 1, 0, max(c.Mine.Read, c.from)
 	for before := uint64(0); ; limit = syncRead {
 		page, err := s.store.Before(ctx, c.Conv, before, limit)
 		if err != nil {
@@ -196,7 +237,7 @@ func (s *Syncs) readState(ctx context.Context, user UserID, c *ConvState) error 
 			if c.Newest.Seq == 0 {
 				c.Newest = m
 			}
-			if m.Seq <= c.Mine.Read || m.Sender == user || c.Unread == maxUnread {
+			if m.Seq <= read || m.Sender == user || c.Unread == maxUnread {
 				return nil
 			}
 			c.Unread++
@@ -207,7 +248,7 @@ func (s *Syncs) readState(ctx context.Context, user UserID, c *ConvState) error 
 			return nil
 		}
 		if bytes > unreadBytes {
-			c.Unread = int(min(c.Newest.Seq-c.Mine.Read, maxUnread))
+			c.Unread = int(min(c.Newest.Seq-read, maxUnread))
 			return nil
 		}
 	}
@@ -220,7 +261,7 @@ func (s *Syncs) missed(ctx context.Context, r Sync, answer *Synced, bytes int) e
 		c := &answer.Convs[i]
 		cursor, knows := r.Cursors[c.Conv]
 		if knows {
-			reached, err := left.fill(&c.Missed, cursor, c.Newest.Seq, seqOf, func(after uint64, limit int) ([]Message, error) {
+			reached, err := left.fill(&c.Missed, 0, max(cursor, c.floor), c.Newest.Seq, seqOf, func(after uint64, limit int) ([]Message, error) {
 				return s.store.Since(ctx, c.Conv, after, limit)
 			})
 			if err != nil {
@@ -232,7 +273,7 @@ func (s *Syncs) missed(ctx context.Context, r Sync, answer *Synced, bytes int) e
 		if !knows && !named {
 			continue
 		}
-		reached, err := left.fill(&answer.Changed, change, c.Change, changeOf, func(after uint64, limit int) ([]Message, error) {
+		reached, err := left.fill(&answer.Changed, c.floor, change, c.Change, changeOf, func(after uint64, limit int) ([]Message, error) {
 			return s.store.Changed(ctx, c.Conv, after, limit)
 		})
 		if err != nil {
@@ -250,8 +291,8 @@ func changeOf(m *Message) uint64 { return m.Change }
 type room struct{ messages, bytes int }
 
 // fill reads on from behind after up to last, a few messages at a time, until they end or there is no room for the
-// next. It returns the number that it reached.
-func (r *room) fill(into *[]Message, after, last uint64, number func(*Message) uint64,
+// next. Those numbered floor or lower it leaves out. It returns the number that it reached.
+func (r *room) fill(into *[]Message, floor, after, last uint64, number func(*Message) uint64,
 	read func(after uint64, limit int) ([]Message, error),
 ) (uint64, error) {
 	for after < last && r.messages > 0 && r.bytes > 0 {
@@ -261,6 +302,10 @@ func (r *room) fill(into *[]Message, after, last uint64, number func(*Message) u
 			return after, err
 		}
 		for i := range page {
+			if page[i].Seq <= floor {
+				after = number(&page[i])
+				continue
+			}
 			size := wireSize(&page[i])
 			if size > r.bytes {
 				r.bytes = 0

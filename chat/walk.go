@@ -3,12 +3,15 @@ package chat
 import (
 	"container/heap"
 	"context"
+	"math"
 	"time"
 )
 
 // search is one call. It walks every conversation from its newest message to its oldest, block by block, and always
 // goes on with the one that may hold the newest answer. So a common word is found without looking far into any.
 type search struct {
+	user     UserID
+	rules    *Messages
 	messages MessageStore
 	sketches SketchStore
 	words    Words
@@ -26,8 +29,10 @@ type search struct {
 // walk is how far a search has come in one conversation.
 type walk struct {
 	conv  ConvID
+	room  bool
+	floor uint64   // nothing at or below it is looked at
 	last  uint64   // the conversation's highest number
-	next  uint64   // the highest number not looked at; 0 when through
+	next  uint64   // the highest number not looked at; floor or lower when through
 	at    int64    // the earliest time passed so far, in milliseconds: nothing further on counts as newer
 	found []answer // above next, newest first
 	known sketched // what sketches say of the blocks that come next
@@ -48,7 +53,7 @@ func (w *walk) place() Place {
 	return Place{w.at, w.conv, w.next}
 }
 
-func (w *walk) over() bool { return w.next == 0 && len(w.found) == 0 }
+func (w *walk) over() bool { return w.next <= w.floor && len(w.found) == 0 }
 
 // pass takes a time into account.
 func (w *walk) pass(at time.Time) { w.at = min(w.at, at.UnixMilli()) }
@@ -57,18 +62,25 @@ func (w *walk) pass(at time.Time) { w.at = min(w.at, at.UnixMilli()) }
 // many conversations, one call is too short to read all of those again.
 func (w *walk) rest() {
 	p := w.place()
-	*w = walk{conv: w.conv, last: w.last, next: p.seq, at: p.at, known: w.known.upTo(blockOf(p.seq))}
+	*w = walk{conv: w.conv, room: w.room, floor: w.floor, last: w.last, next: p.seq, at: p.at, known: w.known.upTo(blockOf(p.seq))}
 }
 
 // begin opens a walk of one conversation, or of each of the user's.
-func (s *search) begin(ctx context.Context, user UserID, conv ConvID) error {
+func (s *search) begin(ctx context.Context, conv ConvID) error {
 	convs := []ConvID{conv}
-	var err error
 	if conv == "" {
-		convs, err = s.messages.Conversations(ctx, user)
+		var err error
+		if convs, err = s.messages.Conversations(ctx, s.user); err != nil {
+			return err
+		}
+		rooms, _, err := s.rules.Rooms.Conversations(ctx, s.user)
+		if err != nil {
+			return err
+		}
+		convs = append(convs, rooms...)
 	}
-	if err != nil || len(convs) == 0 {
-		return err
+	if len(convs) == 0 {
+		return nil
 	}
 	newest, err := s.messages.Newest(ctx, convs)
 	for i := 0; err == nil && i < len(newest); i++ {
@@ -83,8 +95,12 @@ func (s *search) begin(ctx context.Context, user UserID, conv ConvID) error {
 func (s *search) open(ctx context.Context, newest *Receipt) (err error) {
 	conv := newest.Conv
 	w := &walk{conv: conv, last: newest.Seq, next: newest.Seq, at: newest.At.UnixMilli()}
+	_, w.room = conv.Room()
+	if err := s.enter(ctx, w); err != nil {
+		return err
+	}
 	switch {
-	case s.from.IsZero():
+	case w.over() || s.from.IsZero():
 	case conv == s.from.conv:
 		w.next, w.at = min(w.next, s.from.seq), min(w.at, s.from.at)
 	case conv < s.from.conv:
@@ -98,6 +114,26 @@ func (s *search) open(ctx context.Context, newest *Receipt) (err error) {
 	return err
 }
 
+// enter finds out where the user's part of a room begins now: behind all of it when she is in it no more.
+func (s *search) enter(ctx context.Context, w *walk) error {
+	if !w.room {
+		return nil
+	}
+	floor, still, err := s.rules.stillReads(ctx, s.user, w.conv)
+	if err != nil {
+		return err
+	}
+	if !still {
+		floor = math.MaxUint64
+	}
+	w.floor = floor
+	for n := len(w.found); n > 0 && w.found[n-1].message.Seq <= floor; n-- {
+		s.ahead -= len(w.found[n-1].message.Body)
+		w.found = w.found[:n-1]
+	}
+	return nil
+}
+
 // rewind moves a walk to the newest message that is not newer than until. It takes a read for each bit of the distance,
 // and as many to find out how far it is. Where the clock was set back there are several such places: whoever goes on from
 // there across conversations may find what was sent in the time that came twice, twice or not at all.
@@ -105,11 +141,11 @@ func (s *search) rewind(ctx context.Context, w *walk, until int64) error {
 	if w.at <= until {
 		return nil
 	}
-	low, high := uint64(0), w.next // high is newer than until; low, and all below it, is not
+	low, high := w.floor, w.next // high is newer than until; low, and all below it, is not, or is not hers
 	w.next = 0
 	for step := uint64(1); low+1 < high; {
 		probe := low + (high-low)/2
-		if low == 0 && step < high-probe {
+		if low == w.floor && step < high-probe {
 			probe = high - step
 			step *= 2
 		}
@@ -117,7 +153,7 @@ func (s *search) rewind(ctx context.Context, w *walk, until int64) error {
 		switch {
 		case err != nil:
 			return err
-		case len(newest) == 0:
+		case len(newest) == 0 || newest[0].Seq <= w.floor:
 			low = probe
 		case newest[0].At.UnixMilli() > until:
 			high = newest[0].Seq
@@ -134,6 +170,13 @@ func (s *search) find(ctx context.Context, limit int) (Found, error) {
 	size := 0
 	for looked := false; len(s.walks) > 0; {
 		w := s.walks[0]
+		if err := s.enter(ctx, w); err != nil {
+			return Found{}, err
+		}
+		if w.over() {
+			heap.Pop(&s.walks)
+			continue
+		}
 		if len(w.found) == 0 {
 			if looked && s.enough() {
 				break
@@ -215,7 +258,7 @@ func (s *search) look(ctx context.Context, w *walk) error {
 			return err
 		}
 		w.next = 0
-		if len(older) > 0 {
+		if len(older) > 0 && older[0].Seq > w.floor {
 			w.next = older[0].Seq
 			w.pass(older[0].At)
 		}
@@ -227,7 +270,7 @@ func (s *search) look(ctx context.Context, w *walk) error {
 func (s *search) scan(w *walk, block []Message) {
 	for i := len(block) - 1; i >= 0; i-- {
 		m := &block[i]
-		if m.Seq > w.next {
+		if m.Seq > w.next || m.Seq <= w.floor {
 			continue
 		}
 		w.pass(m.At)

@@ -53,9 +53,13 @@ func recallMessage(ctx context.Context, s *session, r recallRequest) (changeRepl
 	return newChangeReply(m), err
 }
 
-// announce sends a change that this session asked for to every other session of the two.
+// announce sends a change that this session asked for to every other session that sees the message.
 func (s *session) announce(m *chat.Message) {
 	frame := changedFrame(m)
+	if m.Room != "" {
+		s.door.changeInRoom(m, frame, s)
+		return
+	}
 	s.announceTo(m.Sender, m, frame)
 	if m.To != m.Sender {
 		s.announceTo(m.To, m, frame)
@@ -70,6 +74,26 @@ func (s *session) announceTo(user chat.UserID, m *chat.Message, frame *engineio.
 	}
 }
 
+// changeInRoom tells the members of a room of a change, but for those who do not see the message.
+func (s *Server) changeInRoom(m *chat.Message, frame *engineio.Frame, except *session) {
+	roster := s.roster(m.Room)
+	if roster == nil {
+		return // the next sync tells
+	}
+	dirty, crowd := s.takeBatch(), s.gather(m.Room)
+	for i := range *crowd {
+		to := &(*crowd)[i]
+		member, in := roster.Member(to.user)
+		if to.session == except || !in || roster.Room().History != chat.HistoryStart && m.Seq <= member.From {
+			continue
+		}
+		// A session that has not met the room yet may be given the message as it was, by who delivers it right now.
+		to.flush = s.meet(to.session, to.user, m) && to.change(m, frame)
+	}
+	s.disperse(crowd, dirty)
+	s.flush(dirty)
+}
+
 func changedFrame(m *chat.Message) *engineio.Frame {
 	return messageFrame("message:changed", m, false)
 }
@@ -80,7 +104,7 @@ func changedFrame(m *chat.Message) *engineio.Frame {
 func (s *session) change(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase != replaying && s.phase != live {
+	if s.phase != replaying && s.phase != live || s.hearsNothingOf(m) {
 		return false
 	}
 	t := s.track(m.Conv)
@@ -130,7 +154,7 @@ func (r *replay) sendChanges(ctx context.Context) error {
 		held[conv] = max(past, s.track(conv).change)
 	}
 	s.mu.Unlock()
-	return s.door.cfg.Messages.Changes(ctx, held, func(m *chat.Message) error {
+	return s.door.cfg.Messages.Changes(ctx, r.user, held, func(m *chat.Message) error {
 		if err := r.pace(); err != nil {
 			return err
 		}
@@ -138,6 +162,9 @@ func (r *replay) sendChanges(ctx context.Context) error {
 		defer s.mu.Unlock()
 		if r.over() {
 			return errOver
+		}
+		if s.hearsNothingOf(m) { // she was put out of the room
+			return nil
 		}
 		s.conn.Enqueue(changedFrame(m))
 		s.track(m.Conv).noteChange(m)

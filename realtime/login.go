@@ -288,9 +288,9 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 		s.expel(to, err)
 		return nil
 	}
-	var behind, away map[chat.ConvID]uint64
+	var standing chat.Standing
 	if err = s.evictOthers(ctx); err == nil {
-		behind, away, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
+		standing, err = s.door.cfg.Messages.Behind(ctx, user, cursors)
 	}
 	if err != nil {
 		s.logOut()
@@ -300,22 +300,38 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	}
 	s.emit("login", reply)
 	s.answer(to, reply)
+	s.begun(standing)
+	return nil
+}
+
+// begun has the session go on from where its device stands.
+func (s *session) begun(standing chat.Standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.phase != replaying:
-	case len(behind) == 0 && len(s.missed) == 0 && len(s.changes) == 0:
-		s.phase = live
-	default:
-		for conv, seq := range s.missed {
-			if _, known := behind[conv]; !known {
-				behind[conv] = seq
-			}
-		}
-		s.missed, s.away = nil, away
-		s.replay(behind)
+	if s.phase != replaying {
+		return
 	}
-	return nil
+	for conv, seq := range standing.Rooms {
+		if t, met := s.convs[conv]; t != nil || !met { // met, and without a track, is a room that she was just put out of
+			s.goOn(conv, seq)
+		}
+	}
+	behind := standing.Behind
+	if len(behind) == 0 && len(s.missed) == 0 && len(s.changes) == 0 {
+		s.phase = live
+		return
+	}
+	for conv, seq := range s.missed {
+		if _, known := behind[conv]; known {
+			continue
+		}
+		if t := s.convs[conv]; t != nil && t.exact {
+			seq = t.sent
+		}
+		behind[conv] = seq
+	}
+	s.missed, s.away = nil, standing.Last
+	s.replay(behind)
 }
 
 // logOut makes of a session whose login failed one that has not logged in. Like one that only connected it stays in the

@@ -89,7 +89,8 @@ func (s *session) marked(to answerTo, m *chat.Moved) (flush bool) {
 }
 
 // Moved is chat.Cursors.Moved: acks to those who moved a mark themselves, and the event `receipt` to the other side.
-// What a member's own devices proved by receiving is no news to them; what she did at one of them is news to the others.
+// What a member's own devices proved by receiving is no news to them; what she did at one of them is news to the others. Of
+// the marks of a room's members the other members hear nothing.
 func (d *Server) Moved(batch []chat.Moved) {
 	dirty := d.takeBatch()
 	for i := range batch {
@@ -100,7 +101,7 @@ func (d *Server) Moved(batch []chat.Moved) {
 			}
 		}
 		other, direct := m.Conv.Other(m.User)
-		if m.Err != nil || !m.Advanced || !direct {
+		if m.Err != nil || !m.Advanced {
 			continue
 		}
 		var frame *engineio.Frame
@@ -117,7 +118,7 @@ func (d *Server) Moved(batch []chat.Moved) {
 				}
 			}
 		}
-		if other != m.User {
+		if direct && other != m.User {
 			tell(other)
 		}
 		if len(m.Origins) > 0 {

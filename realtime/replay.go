@@ -36,7 +36,7 @@ func (s *session) runReplay(behind map[chat.ConvID]uint64) {
 	r.enter()
 	defer r.leave()
 	for more := true; more; behind, more = r.next() {
-		err := s.door.cfg.Messages.Backlog(ctx, behind, r.send)
+		err := s.door.cfg.Messages.Backlog(ctx, r.user, behind, r.send)
 		if err == nil {
 			err = r.sendChanges(ctx)
 		}
@@ -123,6 +123,10 @@ func (r *replay) send(m *chat.Message) error {
 	if r.over() {
 		s.mu.Unlock()
 		return errOver
+	}
+	if s.hearsNothingOf(m) { // she was put out of the room
+		s.mu.Unlock()
+		return nil
 	}
 	t := s.track(m.Conv)
 	if m.Seq <= t.sent {

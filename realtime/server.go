@@ -56,6 +56,7 @@ type Server struct {
 	hub     *hub.Hub[*session]
 	replays chan struct{} // a place for each session that reads its backlog from the engine
 	batches sync.Pool     // *[]*engineio.Conn
+	crowds  sync.Pool     // *[]hearer
 	heard   atomic.Uint64 // events
 	ended   atomic.Uint64 // how often tokens died, see still
 }
@@ -115,65 +116,6 @@ func clientAddress(r *http.Request) string {
 		return host
 	}
 	return r.RemoteAddr
-}
-
-// Deliver implements chat.Door: acks to those who sent, messages to those who are to hear, each connection written to
-// once.
-func (s *Server) Deliver(batch []chat.Outcome) {
-	dirty := s.takeBatch()
-	for i := range batch {
-		o := &batch[i]
-		sub, _ := o.Origin.(*submission)
-		var sender *session
-		if sub != nil {
-			sender = sub.session
-			if sender.settle(o, sub) {
-				*dirty = append(*dirty, sender.conn)
-			}
-		}
-		if o.Err != nil || o.Repeat {
-			continue
-		}
-		m := o.Message
-		if m.To != m.Sender {
-			s.fanOut(m, "newMessage", m.To, sender, dirty)
-		}
-		s.fanOut(m, "sentMessage", m.Sender, sender, dirty)
-	}
-	s.flush(dirty)
-}
-
-// flush writes to connections on which something was queued.
-func (s *Server) flush(dirty *[]*engineio.Conn) {
-	for _, conn := range *dirty {
-		conn.Flush()
-	}
-	clear(*dirty)
-	s.batches.Put(dirty)
-}
-
-// fanOut queues a message, encoded once, for every session of a user but one.
-func (s *Server) fanOut(m *chat.Message, event string, user chat.UserID, except *session, dirty *[]*engineio.Conn) {
-	var frame *engineio.Frame
-	for _, to := range s.hub.Of(user) {
-		if to == except {
-			continue
-		}
-		if frame == nil {
-			frame = messageFrame(event, m, false)
-		}
-		if to.deliver(m, frame) {
-			*dirty = append(*dirty, to.conn)
-		}
-	}
-}
-
-func (s *Server) takeBatch() *[]*engineio.Conn {
-	if b, ok := s.batches.Get().(*[]*engineio.Conn); ok {
-		*b = (*b)[:0]
-		return b
-	}
-	return new([]*engineio.Conn)
 }
 
 // Revoke ends every session of a user whose tokens died. Its clients do not come back by themselves.

@@ -34,7 +34,8 @@ type session struct {
 	settled    sync.Cond              // inFlight fell, or the session ended
 	inFlight   int                    // submitted messages whose end is not known
 	marking    int                    // marks to be moved whose end is not known
-	convs      map[chat.ConvID]*track // conversations that this session has heard of since login
+	convs      map[chat.ConvID]*track // conversations that this session has heard of since login, and those of her rooms
+	parted     int                    // how often its user was put out of a room
 	missed     map[chat.ConvID]uint64 // while replaying: what went by, as the number to go on from
 	changes    map[chat.ConvID]uint64 // while replaying: what was changed, as the number to go on from
 	own        map[place]struct{}     // while replaying: messages that this session sent
@@ -57,7 +58,8 @@ const (
 // track is how far a conversation has been put on the wire of one session.
 type track struct {
 	conv   chat.ConvID
-	sent   uint64 // the highest number; 0 when nothing was sent since login
+	sent   uint64 // the highest number; unless exact, 0 when nothing was sent since login
+	exact  bool   // a room's: the next number is sent+1 in any case
 	wrote  uint64 // the highest number of her own, if it was not told as read yet
 	change uint64 // the highest change that was sent
 	ahead  uint64 // the highest number past sent whose change was sent: what is delivered of it later is older
@@ -110,8 +112,8 @@ func (s *session) end(stored *chat.Message) (flush bool) {
 	defer s.mu.Unlock()
 	s.inFlight--
 	s.settled.Broadcast()
-	if stored == nil || stored.Device != s.device || stored.Sender != s.user {
-		return false // or sent before this socket changed hands
+	if stored == nil || stored.Device != s.device || stored.Sender != s.user || s.hearsNothingOf(stored) {
+		return false // or sent before this socket changed hands, or just before she was put out of the room
 	}
 	switch s.phase {
 	case replaying:
@@ -153,6 +155,27 @@ func (s *session) settle(o *chat.Outcome, sub *submission) (flush bool) {
 func (s *session) deliver(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.hear(m, frame)
+}
+
+// deliverInRoom is deliver for a message of a room that user is in. A stranger does not know the room, and hears nothing.
+func (s *session) deliverInRoom(m *chat.Message, frame *engineio.Frame, user chat.UserID) (flush, stranger bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.user != user || s.phase != live && s.phase != replaying:
+		return false, false
+	case s.hearsNothingOf(m):
+		return false, true
+	}
+	return s.hear(m, frame), false
+}
+
+// hearsNothingOf tells whether a message is of a room that the session does not know. The caller holds s.mu.
+func (s *session) hearsNothingOf(m *chat.Message) bool { return m.Room != "" && s.convs[m.Conv] == nil }
+
+// hear is deliver. The caller holds s.mu.
+func (s *session) hear(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	switch s.phase {
 	case replaying:
 		s.miss(m)
@@ -175,11 +198,20 @@ func (s *session) deliver(m *chat.Message, frame *engineio.Frame) (flush bool) {
 
 // miss notes, while replaying, a message that the replay has to come back for.
 func (s *session) miss(m *chat.Message) {
+	after := m.Seq - 1
+	if t := s.convs[m.Conv]; t != nil && t.exact {
+		after = min(after, t.sent)
+	}
+	s.missAbove(m.Conv, after)
+}
+
+// missAbove notes the number from which a replay has to come back for a conversation. The first one is enough.
+func (s *session) missAbove(conv chat.ConvID, after uint64) {
 	if s.missed == nil {
 		s.missed = make(map[chat.ConvID]uint64)
 	}
-	if _, noted := s.missed[m.Conv]; !noted {
-		s.missed[m.Conv] = m.Seq - 1
+	if _, noted := s.missed[conv]; !noted {
+		s.missed[conv] = after
 	}
 }
 
@@ -195,8 +227,9 @@ func (s *session) track(conv chat.ConvID) *track {
 	return t
 }
 
-// follows tells whether a number may be sent next. After login the device has all that came before the first one.
-func (t *track) follows(seq uint64) bool { return t.sent == 0 || seq == t.sent+1 }
+// follows tells whether a number may be sent next. After login the device has all of a direct conversation that came before
+// the first one.
+func (t *track) follows(seq uint64) bool { return t.sent == 0 && !t.exact || seq == t.sent+1 }
 
 // mark notes that a number is on the wire, and that nothing proves yet that it arrived.
 func (s *session) mark(t *track, seq uint64) {

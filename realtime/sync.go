@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/realtime/rawjson"
 )
 
 func syncEvents() map[string]event {
@@ -38,7 +39,7 @@ func (r syncReply) wireSize() int {
 	size := 64 + nextSize + messagesSize(r.Changed)
 	for i := range r.Convs {
 		c := &r.Convs[i]
-		size += 320 + messageSize(&c.Newest) + messagesSize(c.Missed)
+		size += 320 + len(c.Name) + messageSize(&c.Newest) + messagesSize(c.Missed)
 	}
 	return size
 }
@@ -58,12 +59,20 @@ func (r syncReply) appendMembers(b []byte) []byte {
 
 func appendConvState(b []byte, c *chat.ConvState) []byte {
 	b = append(append(b, `{"conv":"`...), c.Conv...) // ids need no escapes, see appendMessage
-	b = append(append(b, `","with":"`...), c.With...)
-	b = strconv.AppendUint(append(b, `","last":`...), c.Newest.Seq, 10)
+	if c.Room == "" {
+		b = append(append(append(b, `","with":"`...), c.With...), '"')
+	} else {
+		b = append(append(b, `","room":"`...), c.Room...)
+		b = rawjson.AppendString(append(b, `","name":`...), c.Name)
+		b = rawjson.AppendString(append(b, `,"role":`...), string(c.Role))
+	}
+	b = strconv.AppendUint(append(b, `,"last":`...), c.Newest.Seq, 10)
 	b = strconv.AppendInt(append(b, `,"at":`...), c.Newest.At.UnixMilli(), 10)
 	b = appendMarks(append(b, ','), c.Mine)
 	b = strconv.AppendInt(append(b, `,"unread":`...), int64(c.Unread), 10)
-	b = append(appendMarks(append(b, `,"peer":{`...), c.Peer), '}')
+	if c.Room == "" {
+		b = append(appendMarks(append(b, `,"peer":{`...), c.Peer), '}')
+	}
 	b = strconv.AppendUint(append(b, `,"change":`...), c.Change, 10)
 	b = appendMessage(append(b, `,"message":`...), &c.Newest, false)
 	if len(c.Missed) > 0 {

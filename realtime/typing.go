@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/parley-chat/parley/chat"
@@ -15,59 +16,103 @@ func typingEvents() map[string]event {
 	}
 }
 
-// typing tells the sessions of someone who is there that this user writes to her, or has stopped. Nothing is stored
-// and the engine is not asked: who is away hears nothing. Neither do the user's own other devices.
+// maxTypists bounds the rooms in which hints are relayed. In a larger one somebody always types, and everybody would hear it.
+const maxTypists = 256
+
+// typing tells the sessions of someone who is there, or of a room's members who are, that this user writes to her, or has
+// stopped. Nothing is stored, and the engine is not asked but about a room that is not known: who is away hears nothing.
+// Neither do the user's own other devices.
 func (s *session) typing(e *socketio.Event) {
 	answer := answerOf(e)
-	to, on, err := readTyping(e)
+	h, err := readTyping(e)
+	if err == nil {
+		h.from = s.userID()
+		if h.room != "" {
+			err = s.hintRoom(h)
+		} else if h.from != h.to {
+			s.hintUser(h)
+		}
+	}
 	if err != nil {
 		s.refuse(answer, err)
 		return
 	}
-	if user := s.userID(); user != to {
-		s.hint(user, to, on)
-	}
 	s.answer(answer, struct{}{})
 }
 
+// hint is what `typing` tells: to is set for a direct conversation, room for a room.
+type hint struct {
+	from, to chat.UserID
+	room     chat.RoomID
+	on       bool
+}
+
 // readTyping reads `typing {to, room, on}`.
-func readTyping(e *socketio.Event) (to chat.UserID, on bool, err error) {
+func readTyping(e *socketio.Event) (h hint, err error) {
 	if len(e.Args) != 1 || e.Args[0][0] != '{' {
-		return "", false, chat.Errorf(chat.Invalid, "typing takes one object: {to, on}")
+		return h, chat.Errorf(chat.Invalid, "typing takes one object: {to or room, on}")
 	}
-	on = true
+	h.on = true
 	known, inRoom := true, false
 	err = rawjson.Fields(e.Args[0], func(name, value []byte) error {
 		switch string(name) {
 		case "to":
 			id, _ := rawjson.String(value)
-			to = chat.UserID(id)
+			h.to = chat.UserID(id)
 		case "room":
-			inRoom = string(value) != "null"
+			id, _ := rawjson.String(value)
+			h.room, inRoom = chat.RoomID(id), string(value) != "null"
 		case "on":
-			on = string(value) == "true"
-			known = on || string(value) == "false"
+			h.on = string(value) == "true"
+			known = h.on || string(value) == "false"
 		}
 		return nil
 	})
 	switch {
 	case err != nil || !known:
-		return "", false, chat.Errorf(chat.Invalid, "on: true or false")
-	case inRoom:
-		return "", false, chat.Errorf(chat.NotFound, "room: no such room")
-	case !to.Valid():
-		return "", false, chat.Errorf(chat.Invalid, "to: not a user id")
+		return h, chat.Errorf(chat.Invalid, "on: true or false")
+	case inRoom && !h.room.Valid():
+		return h, chat.Errorf(chat.Invalid, "room: not a room id")
+	case !inRoom && !h.to.Valid():
+		return h, chat.Errorf(chat.Invalid, "to: not a user id")
 	}
-	return to, on, nil
+	return h, nil
 }
 
-// hint sends `typing`, encoded once, to the live sessions of a user. Whoever has much waiting is spared it.
-func (s *session) hint(from, to chat.UserID, on bool) {
-	sessions := s.door.hub.Of(to)
-	if len(sessions) == 0 {
-		return
+func (s *session) hintUser(h hint) {
+	if sessions := s.door.hub.Of(h.to); len(sessions) > 0 {
+		s.tellHint(sessions, typingFrame(h))
 	}
-	frame := typingFrame(from, to, on)
+}
+
+// hintRoom relays a hint to a small room. One of a muted member ends here.
+//
+// Errors: NotFound for a room that the user is not in, Unavailable.
+func (s *session) hintRoom(h hint) error {
+	ctx, cancel := context.WithTimeout(context.Background(), rosterWait)
+	defer cancel()
+	switch err := s.door.cfg.Rooms.MayWrite(ctx, h.from, h.room); chat.CodeOf(err) {
+	case "":
+	case chat.Forbidden:
+		return nil
+	default:
+		return err
+	}
+	members := s.door.cfg.Rooms.Hearers(h.room)
+	if len(members) > maxTypists {
+		return nil
+	}
+	frame := typingFrame(h)
+	for _, member := range members {
+		if member != h.from {
+			s.tellHint(s.door.hub.Of(member), frame)
+		}
+	}
+	return nil
+}
+
+// tellHint sends a hint, encoded once, to live sessions. Whoever has much waiting is spared it.
+func (s *session) tellHint(sessions []*session, frame *engineio.Frame) {
 	for _, other := range sessions {
 		if other.isLive() && other.conn.Queued() <= maxLive && other.conn.Enqueue(frame) {
 			s.conn.FlushLate(other.conn)
@@ -82,14 +127,18 @@ func (s *session) isLive() bool {
 	return s.phase == live
 }
 
-func typingFrame(from, to chat.UserID, on bool) *engineio.Frame {
-	return socketio.WriteEventFrame("/", "typing", 40+3*len(from)+len(to), func(b []byte) []byte {
+func typingFrame(h hint) *engineio.Frame {
+	return socketio.WriteEventFrame("/", "typing", 40+3*len(h.from)+len(h.to)+2*len(h.room), func(b []byte) []byte {
 		b = append(b, `{"user":"`...)
-		b = append(b, from...)
-		b = append(b, `","conv":"`...)
-		b = append(b, chat.DirectConv(from, to)...)
+		b = append(b, h.from...)
+		if h.room != "" {
+			b = append(append(b, `","room":"`...), h.room...)
+			b = append(append(b, `","conv":"`...), chat.RoomConv(h.room)...)
+		} else {
+			b = append(append(b, `","conv":"`...), chat.DirectConv(h.from, h.to)...)
+		}
 		b = append(b, `","on":`...)
-		b = strconv.AppendBool(b, on)
+		b = strconv.AppendBool(b, h.on)
 		return append(b, '}')
 	})
 }
