@@ -57,6 +57,8 @@ func TestArchiveHasEveryField(t *testing.T) {
 	for i := range 2 {
 		b.Accounts[i].ID = people[i]
 		b.Friends[i].Owner, b.Friends[i].Friend = people[0], people[1]
+		b.Blocks[i].Owner, b.Blocks[i].Other = people[0], people[1]
+		b.Requests[i].From, b.Requests[i].To = people[0], people[1]
 		b.Files[i].ID, b.Files[i].Owner, b.Seen[i].User = NewFileID(), people[0], people[0]
 		b.Erased[i].User = people[0]
 		b.Devices[i].User, b.Cursors[i].User, b.Cursors[i].Conv = people[0], people[0], RoomConv(room)

@@ -21,8 +21,18 @@ func (b *Batch) check() error {
 		}
 	}
 	for _, f := range b.Friends {
-		if !f.Owner.Valid() || !f.Friend.Valid() {
-			return Errorf(Invalid, "friend: not a user id")
+		if !f.Owner.Valid() || !f.Friend.Valid() || utf8.RuneCountInString(f.Remark) > maxRemark {
+			return Errorf(Invalid, "friend: no user, or a remark of over %d characters", maxRemark)
+		}
+	}
+	for _, k := range b.Blocks {
+		if !k.Owner.Valid() || !k.Other.Valid() {
+			return Errorf(Invalid, "block: not a user id")
+		}
+	}
+	for _, r := range b.Requests {
+		if !r.From.Valid() || !r.To.Valid() || utf8.RuneCountInString(r.Note) > maxNote {
+			return Errorf(Invalid, "request: no user, or a note of over %d characters", maxNote)
 		}
 	}
 	for i := range b.Messages {
@@ -128,7 +138,8 @@ func (w *lineWriter) batch(b *Batch) error {
 		writeLines(w, b.Accounts, lineOfAccount), writeLines(w, b.Friends, lineOfFriend),
 		writeLines(w, b.Files, lineOfFile), writeLines(w, b.Messages, lineOfMessage), writeLines(w, b.Devices, lineOfDevice),
 		writeLines(w, b.Seen, lineOfSeen), writeLines(w, b.Cursors, lineOfCursor),
-		writeLines(w, b.Erased, lineOfErasure))
+		writeLines(w, b.Erased, lineOfErasure),
+		writeLines(w, b.Blocks, lineOfBlock), writeLines(w, b.Requests, lineOfRequest))
 }
 
 func writeLines[T any](w *lineWriter, all []T, line func(*T) archiveLine) error {
@@ -221,6 +232,10 @@ func (r *lineReader) batch(records, bytes int) (b *Batch, end *Counts, err error
 			b.Cursors = append(b.Cursors, l.Cursor.cursor())
 		case l.Erased != nil:
 			b.Erased = append(b.Erased, l.Erased.erasure())
+		case l.Block != nil:
+			b.Blocks = append(b.Blocks, l.Block.block())
+		case l.Request != nil:
+			b.Requests = append(b.Requests, l.Request.request())
 		case l.End != nil:
 			end = l.End
 		default:

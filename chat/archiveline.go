@@ -30,6 +30,8 @@ type archiveLine struct {
 	Seen    *seenLine      `json:"seen,omitempty"`
 	Cursor  *cursorLine    `json:"cursor,omitempty"`
 	Erased  *erasureLine   `json:"erased,omitempty"`
+	Block   *blockLine     `json:"block,omitempty"`
+	Request *requestLine   `json:"request,omitempty"`
 	End     *Counts        `json:"end,omitempty"`
 }
 
@@ -100,6 +102,21 @@ type friendLine struct {
 	Owner  UserID `json:"owner"`
 	Friend UserID `json:"friend"`
 	Since  millis `json:"since,omitempty"`
+	Remark string `json:"remark,omitempty"`
+	Agreed bool   `json:"agreed,omitempty"`
+}
+
+type requestLine struct {
+	From UserID `json:"from"`
+	To   UserID `json:"to"`
+	Note string `json:"note,omitempty"`
+	At   millis `json:"at,omitempty"`
+}
+
+type blockLine struct {
+	Owner UserID `json:"owner"`
+	Other UserID `json:"other"`
+	At    millis `json:"at,omitempty"`
 }
 
 type fileLine struct {
@@ -195,10 +212,26 @@ func (l *accountLine) account() Account {
 }
 
 func lineOfFriend(f *Friendship) archiveLine {
-	return archiveLine{Friend: &friendLine{f.Owner, f.Friend, millisOf(f.Since)}}
+	return archiveLine{Friend: &friendLine{f.Owner, f.Friend, millisOf(f.Since), f.Remark, f.Agreed}}
 }
 
-func (l *friendLine) friendship() Friendship { return Friendship{l.Owner, l.Friend, l.Since.time()} }
+func (l *friendLine) friendship() Friendship {
+	return Friendship{l.Owner, l.Friend, l.Since.time(), l.Remark, l.Agreed}
+}
+
+func lineOfBlock(b *Block) archiveLine {
+	return archiveLine{Block: &blockLine{b.Owner, b.Other, millisOf(b.At)}}
+}
+
+func (l *blockLine) block() Block { return Block{l.Owner, l.Other, l.At.time()} }
+
+func lineOfRequest(r *FriendRequest) archiveLine {
+	return archiveLine{Request: &requestLine{r.From, r.To, r.Note, millisOf(r.At)}}
+}
+
+func (l *requestLine) request() FriendRequest {
+	return FriendRequest{l.From, l.To, l.Note, l.At.time()}
+}
 
 func lineOfFile(f *File) archiveLine {
 	return archiveLine{File: &fileLine{

@@ -3,58 +3,357 @@ package chat
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 )
 
-// MaxFriends bounds how many friends a user adds: they are listed in one answer, and all of them hear that she comes
-// and goes. Of several added at once a few more may get in, and so may those of an archive.
-const MaxFriends = 5000
+// Bounds of what a user keeps about others. MaxFriends are listed in one answer, and all of them hear that she comes and
+// goes. Of several added at once a few more may get in, and so may those of an archive; the same holds for the others.
+const (
+	MaxFriends  = 5000
+	MaxRequests = 500 // that wait for one user, and that one user has made
+	MaxBlocks   = 5000
+	maxNote     = 200 // runes
+	maxRemark   = 64  // runes
+	seenAtOnce  = 500 // users, in one question to the engine
+)
 
-// FriendStore keeps who counts whom as a friend, one way.
+// Friendship says that Friend is a friend of Owner, one way.
+type Friendship struct {
+	Owner, Friend UserID
+	Since         time.Time
+	Remark        string // what Owner calls her; "" for none
+	Agreed        bool   // one asked and the other accepted: there is one in the other direction, and both end together
+}
+
+// FriendStore keeps who counts whom as a friend, one way, and what goes with it.
 type FriendStore interface {
 	// AddFriend stores that friend is a friend of owner; added is false when it was so already.
 	AddFriend(ctx context.Context, owner, friend UserID, at time.Time) (added bool, err error)
+	// Befriend stores that each of two is a friend of the other, agreed. What was so already keeps its time and remark.
+	// On an error one of the two directions may be stored; calling it again completes it.
+	Befriend(ctx context.Context, a, b UserID, at time.Time) error
+	// RemoveFriend ends one direction; removed is false when there was none. Of several at once, one removes it.
+	RemoveFriend(ctx context.Context, owner, friend UserID) (removed bool, err error)
+	// SetRemark replaces what owner calls a friend, "" for nothing; NotFound when she is none.
+	SetRemark(ctx context.Context, owner, friend UserID, remark string) error
 	// Friends lists the friends of owner, first added first.
 	Friends(ctx context.Context, owner UserID) ([]UserID, error)
+	// Friendships lists the same as Friends, with all that is known of each.
+	Friendships(ctx context.Context, owner UserID) ([]Friendship, error)
 	// Befriended tells, for each owner, whether she counts friend as a friend.
 	Befriended(ctx context.Context, owners []UserID, friend UserID) ([]bool, error)
+	// RemoveRelations removes the friendships of a user, those in the other direction of them, whom she blocks, and the
+	// requests to her and of hers. Who else counts her as a friend, or blocks her, goes on doing so. On an error some of
+	// it may be gone; calling it again completes it.
+	RemoveRelations(ctx context.Context, user UserID) error
+
+	RequestStore
+	BlockStore
 }
 
-// Friends are the rules of friendship.
+// Friend is one in a user's list.
+type Friend struct {
+	Account    Account
+	Friendship Friendship
+	// Seen says whether she is there. A friend who does not let the asker see that is not online, and was never seen.
+	// Only List fills it.
+	Seen Appearance
+}
+
+// FriendList is all that a user keeps about others.
+type FriendList struct {
+	Friends  []Friend
+	Requests []Asking // that wait for her answer, oldest first
+	Asked    []Asking // that she waits for, oldest first
+	Blocked  []Account
+}
+
+// Bond is what stands between two users after one of them wished for it.
+type Bond string
+
+// The bonds that Add and Ask lead to.
+const (
+	NowFriends     Bond = "friends" // since this moment
+	AlreadyFriends Bond = "already" // they were before
+	NowAsked       Bond = "asked"   // the other has to answer
+)
+
+// FriendAudience hears what happens between users. Each door tells the sessions that it has, and does not wait for a client.
+type FriendAudience interface {
+	// FriendAsked says that from asks r.To.
+	FriendAsked(r FriendRequest, from Account)
+	// FriendAnswered says to who asked how by answered.
+	FriendAnswered(to UserID, by Account, accepted bool)
+	// FriendRemoved says that by ended a friendship that to and by had agreed on.
+	FriendRemoved(to, by UserID)
+}
+
+// Friends are the rules of friendship, of asking for it, and of who may write to whom.
 type Friends struct {
 	Store    FriendStore
 	Accounts AccountStore
 	Now      func() time.Time
+
+	// AskFirst makes Add ask instead.
+	AskFirst bool
+	// FriendsOnly says that only who is counted as a friend by the receiver may write to her.
+	FriendsOnly bool
+	// Presence says who is there; nil when nobody does.
+	Presence *Presence
+	// Tell hears what happens. It is set before the first call.
+	Tell []FriendAudience
+	// Changed is told of two for whom MayWrite may answer otherwise from now on. It may be nil.
+	Changed func(a, b UserID)
+
+	making sync.Once
+	turns  *turns // by pair: use pair
 }
 
-// Add makes friend a friend of owner, one way and at once; added is false when it was so already.
+// pair lets one at a time change what is between two users, in this process. What follows from several reads and writes
+// is therefore exact in one process; two may both do what one would have done.
+func (s *Friends) pair(ctx context.Context, a, b UserID) (leave func(), err error) {
+	s.making.Do(func() { s.turns = newTurns() })
+	return s.turns.enter(ctx, DirectConv(a, b))
+}
+
+// Add makes friend a friend of owner, one way and at once; with AskFirst it asks her, without a note.
 //
-// Errors: Invalid for oneself or a malformed id, NotFound for an unknown user, TooLarge past MaxFriends.
-func (s *Friends) Add(ctx context.Context, owner, friend UserID) (added bool, err error) {
-	switch {
-	case !friend.Valid():
-		return false, Errorf(Invalid, "userID: not a user id")
-	case friend == owner:
-		return false, Errorf(Invalid, "userID: nobody befriends herself")
+// Errors: Invalid for oneself or a malformed id, NotFound for an unknown user, Forbidden for one whom owner blocks,
+// TooLarge past MaxFriends; those of Ask.
+func (s *Friends) Add(ctx context.Context, owner, friend UserID) (Bond, error) {
+	if err := s.known(ctx, "userID", owner, friend); err != nil {
+		return "", err
 	}
-	if _, err := s.Accounts.Account(ctx, friend); err != nil {
+	if s.AskFirst {
+		return s.ask(ctx, owner, friend, "")
+	}
+	leave, err := s.pair(ctx, owner, friend)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	added, err := s.add(ctx, owner, friend)
+	switch {
+	case err != nil:
+		return "", err
+	case !added:
+		return AlreadyFriends, nil
+	}
+	s.changed(owner, friend)
+	return NowFriends, nil
+}
+
+// known tells whether there is another user, named in a field.
+func (s *Friends) known(ctx context.Context, field string, user, other UserID) error {
+	switch {
+	case !other.Valid():
+		return Errorf(Invalid, "%s: not a user id", field)
+	case other == user:
+		return Errorf(Invalid, "%s: nobody befriends or blocks herself", field)
+	}
+	_, err := s.Accounts.Account(ctx, other)
+	return err
+}
+
+// add stores one direction. The caller is the pair's only one.
+func (s *Friends) add(ctx context.Context, owner, friend UserID) (added bool, err error) {
+	blocks, err := s.Store.Blocks(ctx, [][2]UserID{{owner, friend}})
+	switch {
+	case err != nil:
 		return false, err
+	case blocks[0]:
+		return false, errUnblockFirst()
 	}
 	friends, err := s.Store.Friends(ctx, owner)
 	switch {
 	case err != nil:
 		return false, err
-	case len(friends) >= MaxFriends && !slices.Contains(friends, friend):
+	case slices.Contains(friends, friend):
+		return false, nil
+	case len(friends) >= MaxFriends:
 		return false, Errorf(TooLarge, "friends: at most %d", MaxFriends)
 	}
 	return s.Store.AddFriend(ctx, owner, friend, s.Now())
 }
 
-// List returns the accounts of owner's friends, first added first.
-func (s *Friends) List(ctx context.Context, owner UserID) ([]Account, error) {
-	ids, err := s.Store.Friends(ctx, owner)
-	if err != nil || len(ids) == 0 {
+// changed says that who of two may write to whom has to be asked again.
+func (s *Friends) changed(a, b UserID) {
+	if s.Changed != nil {
+		s.Changed(a, b)
+	}
+}
+
+// Remove ends a friendship of a user: one that was agreed on in both directions, and the other is told; one that she
+// made by herself, with Add, in hers alone. A request of hers that waits is taken back instead, and nobody is told.
+//
+// Errors: Invalid, NotFound when there is neither.
+func (s *Friends) Remove(ctx context.Context, user, friend UserID) error {
+	if !friend.Valid() {
+		return Errorf(Invalid, "user: not a user id")
+	}
+	leave, err := s.pair(ctx, user, friend)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	friends, err := s.Store.Friendships(ctx, user)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(friends, func(f Friendship) bool { return f.Friend == friend })
+	if at < 0 {
+		if _, err := s.Store.TakeRequest(ctx, user, friend); CodeOf(err) != NotFound {
+			return err
+		}
+		return Errorf(NotFound, "user: not a friend of yours")
+	}
+	defer s.changed(user, friend)
+	told := false
+	if friends[at].Agreed { // the other direction first: what is left by a crash is mended by removing again
+		if told, err = s.Store.RemoveFriend(ctx, friend, user); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Store.RemoveFriend(ctx, user, friend); err != nil {
+		return err
+	}
+	if told {
+		for _, audience := range s.Tell {
+			audience.FriendRemoved(friend, user)
+		}
+	}
+	return nil
+}
+
+// Remark sets what a user calls a friend of hers, "" for nothing. Nobody else sees it.
+//
+// Errors: Invalid, NotFound when she is no friend.
+func (s *Friends) Remark(ctx context.Context, user, friend UserID, remark string) error {
+	if remark != "" {
+		if err := checkText("remark", remark, maxRemark); err != nil {
+			return err
+		}
+	}
+	if !friend.Valid() {
+		return Errorf(Invalid, "user: not a user id")
+	}
+	return s.Store.SetRemark(ctx, user, friend, remark)
+}
+
+// Friends returns the friends of a user, first added first, without saying who is there.
+func (s *Friends) Friends(ctx context.Context, user UserID) ([]Friend, error) {
+	made, err := s.Store.Friendships(ctx, user)
+	if err != nil || len(made) == 0 {
 		return nil, err
 	}
-	return s.Accounts.Accounts(ctx, ids)
+	ids := make([]UserID, len(made))
+	for i, f := range made {
+		ids[i] = f.Friend
+	}
+	accounts, err := s.accounts(ctx, ids)
+	friends := make([]Friend, 0, len(made))
+	for _, f := range made {
+		if a, ok := accounts[f.Friend]; ok { // else she has erased her account
+			friends = append(friends, Friend{Account: a, Friendship: f, Seen: Appearance{User: f.Friend}})
+		}
+	}
+	return friends, err
+}
+
+// accounts returns those of ids that exist.
+func (s *Friends) accounts(ctx context.Context, ids []UserID) (map[UserID]Account, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	accounts, err := s.Accounts.Accounts(ctx, ids)
+	byID := make(map[UserID]Account, len(accounts))
+	for _, a := range accounts {
+		byID[a.ID] = a
+	}
+	return byID, err
+}
+
+// List returns all that a user keeps about others.
+func (s *Friends) List(ctx context.Context, user UserID) (FriendList, error) {
+	var list FriendList
+	var err error
+	if list.Friends, err = s.Friends(ctx, user); err != nil {
+		return list, err
+	}
+	if err := s.see(ctx, user, list.Friends); err != nil {
+		return list, err
+	}
+	blocked, err := s.Store.Blocked(ctx, user)
+	if err != nil {
+		return list, err
+	}
+	requests, err := s.Store.Requests(ctx, user)
+	if err != nil {
+		return list, err
+	}
+	asked, err := s.Store.Asked(ctx, user)
+	if err != nil {
+		return list, err
+	}
+	requests = heard(requests, blocked)
+	ids := slices.Clone(blocked)
+	for _, r := range requests {
+		ids = append(ids, r.From)
+	}
+	for _, r := range asked {
+		ids = append(ids, r.To)
+	}
+	accounts, err := s.accounts(ctx, ids)
+	list.Requests = askings(requests, accounts, func(r *FriendRequest) UserID { return r.From })
+	list.Asked = askings(asked, accounts, func(r *FriendRequest) UserID { return r.To })
+	for _, id := range blocked {
+		if a, ok := accounts[id]; ok {
+			list.Blocked = append(list.Blocked, a)
+		}
+	}
+	return list, err
+}
+
+// see fills in who of a user's friends is there.
+func (s *Friends) see(ctx context.Context, user UserID, friends []Friend) error {
+	if s.Presence == nil {
+		return nil
+	}
+	for part := range slices.Chunk(friends, seenAtOnce) {
+		ids := make([]UserID, len(part))
+		for i := range part {
+			ids[i] = part[i].Account.ID
+		}
+		seen, err := s.Presence.of(ctx, user, ids)
+		if err != nil {
+			return err
+		}
+		for i := range part { // those of seen come in the order of ids
+			if len(seen) > 0 && seen[0].User == ids[i] {
+				part[i].Seen, seen = seen[0], seen[1:]
+			}
+		}
+	}
+	return nil
+}
+
+// LeaveAll removes what a user who erases her account has with others. Who agreed to be her friend is told.
+func (s *Friends) LeaveAll(ctx context.Context, user UserID) error {
+	friends, err := s.Store.Friendships(ctx, user)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.RemoveRelations(ctx, user); err != nil {
+		return err
+	}
+	for _, f := range friends {
+		s.changed(user, f.Friend)
+		if f.Agreed {
+			for _, audience := range s.Tell {
+				audience.FriendRemoved(f.Friend, user)
+			}
+		}
+	}
+	return nil
 }

@@ -15,26 +15,26 @@ func TestFriendsGoOneWay(t *testing.T) {
 	s := &chat.Friends{Store: engine, Accounts: engine, Now: now.Now}
 	for _, step := range []struct {
 		friend chat.UserID
-		added  bool
+		bond   chat.Bond
 		code   chat.Code
 	}{
-		{carl, true, ""}, {bob, true, ""}, {carl, false, ""}, {ann, false, chat.Invalid}, {"Bob", false, chat.Invalid},
-		{chat.NewUserID(noon()), false, chat.NotFound},
+		{carl, chat.NowFriends, ""}, {bob, chat.NowFriends, ""}, {carl, chat.AlreadyFriends, ""}, {ann, "", chat.Invalid},
+		{"Bob", "", chat.Invalid}, {chat.NewUserID(noon()), "", chat.NotFound},
 	} {
 		now.pass(time.Second)
-		added, err := s.Add(t.Context(), ann, step.friend)
+		bond, err := s.Add(t.Context(), ann, step.friend)
 		wantCode(t, "adding "+string(step.friend), err, step.code)
-		if added != step.added {
-			t.Errorf("adding %s: added is %v", step.friend, added)
+		if bond != step.bond {
+			t.Errorf("adding %s: %q", step.friend, bond)
 		}
 	}
 	list := func(owner chat.UserID) (names string) {
-		friends, err := s.List(t.Context(), owner)
+		friends, err := s.Friends(t.Context(), owner)
 		if err != nil {
 			t.Error(err)
 		}
 		for _, f := range friends {
-			names += f.Username + " "
+			names += f.Account.Username + " "
 		}
 		return names
 	}
@@ -60,15 +60,16 @@ func TestFriendsAreBounded(t *testing.T) {
 	s := &chat.Friends{Store: engine, Accounts: engine, Now: noon}
 	for _, step := range []struct {
 		owner, friend chat.UserID
-		added         bool
+		bond          chat.Bond
 		code          chat.Code
 	}{
-		{ann, bob, true, ""}, {ann, carl, false, chat.TooLarge}, {ann, bob, false, ""}, {carl, ann, true, ""},
+		{ann, bob, chat.NowFriends, ""}, {ann, carl, "", chat.TooLarge}, {ann, bob, chat.AlreadyFriends, ""},
+		{carl, ann, chat.NowFriends, ""},
 	} {
-		added, err := s.Add(t.Context(), step.owner, step.friend)
+		bond, err := s.Add(t.Context(), step.owner, step.friend)
 		wantCode(t, "adding "+string(step.friend), err, step.code)
-		if added != step.added {
-			t.Errorf("%s adds %s: added is %v", step.owner, step.friend, added)
+		if bond != step.bond {
+			t.Errorf("%s adds %s: %q", step.owner, step.friend, bond)
 		}
 	}
 }

@@ -262,6 +262,11 @@ func (s *Presence) Of(ctx context.Context, asker UserID, users []UserID) ([]Appe
 			return nil, Errorf(Invalid, "users: not all are user ids")
 		}
 	}
+	return s.of(ctx, asker, users)
+}
+
+// of answers Of, for any number of users.
+func (s *Presence) of(ctx context.Context, asker UserID, users []UserID) ([]Appearance, error) {
 	befriended, err := s.cfg.Friends.Befriended(ctx, users, asker)
 	if err != nil {
 		return nil, err

@@ -38,9 +38,14 @@ func (d friendDoor) add(c echo.Context, me chat.Account) (any, error) {
 	if err := readBody(c, field{"userID", &id}); err != nil {
 		return nil, err
 	}
-	added, err := d.friends.Add(c.Request().Context(), me.ID, chat.UserID(id))
-	if !added {
-		return knownReply{http.StatusOK, "该好友已存在"}, err
+	bond, err := d.friends.Add(c.Request().Context(), me.ID, chat.UserID(id))
+	switch {
+	case err != nil:
+		return nil, err
+	case bond == chat.AlreadyFriends:
+		return knownReply{http.StatusOK, "该好友已存在"}, nil
+	case bond == chat.NowAsked:
+		return addedReply{"200", "好友申请已发送"}, nil
 	}
 	return addedReply{"200", "添加好友成功!"}, nil
 }
@@ -48,17 +53,23 @@ func (d friendDoor) add(c echo.Context, me chat.Account) (any, error) {
 // listReply has no list when it would be empty.
 type listReply struct {
 	Message string   `json:"message"`
-	List    []person `json:"list,omitempty"`
+	List    []friend `json:"list,omitempty"`
+}
+
+// friend is a person with what the asker calls her.
+type friend struct {
+	person
+	Remark string `json:"remark,omitempty"`
 }
 
 func (d friendDoor) list(c echo.Context, me chat.Account) (any, error) {
-	friends, err := d.friends.List(c.Request().Context(), me.ID)
+	friends, err := d.friends.Friends(c.Request().Context(), me.ID)
 	if err != nil || len(friends) == 0 {
 		return listReply{Message: "暂无好友"}, err
 	}
-	list := make([]person, len(friends))
-	for i, a := range friends {
-		list[i] = d.pictures.person(c, a)
+	list := make([]friend, len(friends))
+	for i, f := range friends {
+		list[i] = friend{d.pictures.person(c, f.Account), f.Friendship.Remark}
 	}
 	return listReply{"获取成功", list}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -33,7 +32,7 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 		return err
 	}
 	e := exporter{ctx: ctx, from: from, whole: s.whole, emit: emit}
-	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors, e.erased} {
+	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors, e.erased, e.blocks, e.requests} {
 		if err := kind(); err != nil {
 			return err
 		}
@@ -135,16 +134,39 @@ func (e *exporter) erased() error {
 }
 
 func (e *exporter) friends() error {
-	return e.each(kindFriend, func(pair, value []byte) error {
+	return e.pairs(kindFriend, func(owner, friend chat.UserID, value []byte) error {
+		var f friendship
+		err := unpack(value, &f)
+		e.batch.Friends = append(e.batch.Friends, f.of(owner, friend))
+		return err
+	})
+}
+
+func (e *exporter) blocks() error {
+	return e.pairs(kindBlock, func(owner, other chat.UserID, value []byte) error {
+		b := chat.Block{Owner: owner, Other: other}
+		err := unpack(value, &b.At)
+		e.batch.Blocks = append(e.batch.Blocks, b)
+		return err
+	})
+}
+
+func (e *exporter) requests() error {
+	return e.pairs(kindRequest, func(to, from chat.UserID, value []byte) error {
+		var r request
+		err := unpack(value, &r)
+		e.batch.Requests = append(e.batch.Requests, chat.FriendRequest{From: from, To: to, Note: r.Note, At: r.At})
+		return err
+	})
+}
+
+// pairs calls f with every entry of a kind that stands between two users.
+func (e *exporter) pairs(kind byte, f func(first, second chat.UserID, value []byte) error) error {
+	return e.each(kind, func(pair, value []byte) error {
 		if len(pair) != 2*idSize {
-			return unreadable("friendship")
+			return unreadable("pair of users")
 		}
-		var since time.Time
-		if err := unpack(value, &since); err != nil {
-			return err
-		}
-		e.batch.Friends = append(e.batch.Friends, chat.Friendship{Owner: userOf(pair[:idSize]), Friend: userOf(pair[idSize:]), Since: since})
-		return nil
+		return f(userOf(pair[:idSize]), userOf(pair[idSize:]), value)
 	})
 }
 

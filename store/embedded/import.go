@@ -57,6 +57,8 @@ func (i *importer) all(b *chat.Batch) error {
 		func() error { return importEach(b.Seen, i.seen) },
 		func() error { return importEach(b.Cursors, i.cursor) },
 		func() error { return importEach(b.Erased, i.erasure) },
+		func() error { return importEach(b.Blocks, i.block) },
+		func() error { return importEach(b.Requests, i.request) },
 	} {
 		if err := kind(); err != nil {
 			return err
@@ -158,16 +160,41 @@ func (i *importer) erasure(e *chat.Erasure) error {
 }
 
 func (i *importer) friend(f *chat.Friendship) error {
-	k, err := key(kindFriend, f.Owner)
+	k, err := pairKey(kindFriend, f.Owner, f.Friend)
 	if err != nil {
 		return err
 	}
-	k = appendID(k, string(f.Friend))
-	if _, known, err := i.get(k); err != nil || known {
+	return i.fresh(friendshipValue(f), k)
+}
+
+func (i *importer) block(b *chat.Block) error {
+	k, err := pairKey(kindBlock, b.Owner, b.Other)
+	if err != nil {
+		return err
+	}
+	return i.fresh(b.At, k)
+}
+
+func (i *importer) request(r *chat.FriendRequest) error {
+	keys, err := requestKeys(r.From, r.To)
+	if err != nil {
+		return err
+	}
+	return i.fresh(request{r.Note, r.At}, keys[:]...)
+}
+
+// fresh stores a value under all of its keys, unless it is there.
+func (i *importer) fresh(value any, keys ...[]byte) error {
+	if _, known, err := i.get(keys[0]); err != nil || known {
 		return err
 	}
 	i.added++
-	return putJSON(i.Batch, k, f.Since)
+	for _, k := range keys {
+		if err := putJSON(i.Batch, k, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (i *importer) message(m *chat.Message) error {

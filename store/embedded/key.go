@@ -19,7 +19,10 @@ import (
 //	p     phone                                 its user
 //	C     purpose (behind length), email        email code: JSON
 //	N     number (8 bytes, big endian)          its user, also when she was erased
-//	f     owner, friend                         since: JSON
+//	f     owner, friend                         friendship: JSON
+//	t     owner, other                          since when owner blocks other: JSON
+//	z     to, from                              request: JSON
+//	Z     from, to                              the same request
 //	m     conv, seq (8 bytes, big endian)       message: see encodeMessage
 //	r     sender, ref                           receipt of the message with this ref: see encodeReceipt
 //	h     conv, change (8 bytes, big endian)    number of the message whose latest change this is: uvarint
@@ -49,6 +52,9 @@ const (
 	kindCode     = 'C'
 	kindNumber   = 'N'
 	kindFriend   = 'f'
+	kindBlock    = 't'
+	kindRequest  = 'z'
+	kindAsked    = 'Z'
 	kindMessage  = 'm'
 	kindRef      = 'r'
 	kindChange   = 'h'

@@ -34,7 +34,7 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	err = scan(ctx, s.friendships, func(docs []friendDoc) any { return docs[len(docs)-1].ID }, func(docs []friendDoc) error {
 		var b chat.Batch
 		for _, d := range docs {
-			b.Friends = append(b.Friends, chat.Friendship{Owner: d.Owner, Friend: d.Friend, Since: d.At})
+			b.Friends = append(b.Friends, d.friendship())
 		}
 		return emit(&b)
 	})
@@ -70,11 +70,27 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	if err := s.exportCursors(ctx, emit); err != nil {
 		return err
 	}
-	return s.exportUsers(ctx, func(d *userDoc, b *chat.Batch) {
+	err = s.exportUsers(ctx, func(d *userDoc, b *chat.Batch) {
 		if !d.Erased.IsZero() {
 			b.Erased = append(b.Erased, chat.Erasure{User: chat.UserID(d.ID.Hex()), Number: uint64(d.Number), At: d.Erased})
 		}
 	}, emit)
+	if err != nil {
+		return err
+	}
+	err = scan(ctx, s.blocks, func(docs []blockDoc) any { return docs[len(docs)-1].ID }, func(docs []blockDoc) error {
+		var b chat.Batch
+		for _, d := range docs {
+			b.Blocks = append(b.Blocks, chat.Block{Owner: d.Owner, Other: d.Other, At: d.At})
+		}
+		return emit(&b)
+	})
+	if err != nil {
+		return err
+	}
+	return scan(ctx, s.requests, func(docs []requestDoc) any { return docs[len(docs)-1].ID }, func(docs []requestDoc) error {
+		return emit(&chat.Batch{Requests: requestsOf(docs)})
+	})
 }
 
 // exportUsers emits what take finds in the documents of users.

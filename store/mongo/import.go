@@ -16,7 +16,7 @@ import (
 func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error) {
 	for _, kind := range []func(context.Context, *chat.Batch) (int, error){
 		s.importAccounts, s.importFriends, s.importFiles, s.importMessages, s.importDevices, s.importSeen, s.importCursors,
-		s.importErased,
+		s.importErased, s.importBlocks, s.importRequests,
 	} {
 		n, err := kind(ctx, b)
 		added += n
@@ -119,6 +119,22 @@ func (s *Store) importFriends(ctx context.Context, b *chat.Batch) (int, error) {
 		docs[i] = newFriendDoc(f)
 	}
 	return insertNew(ctx, s, s.friendships, docs, func(d *friendDoc) any { return d.ID }, keep)
+}
+
+func (s *Store) importBlocks(ctx context.Context, b *chat.Batch) (int, error) {
+	docs := make([]blockDoc, len(b.Blocks))
+	for i, k := range b.Blocks {
+		docs[i] = newBlockDoc(k)
+	}
+	return insertNew(ctx, s, s.blocks, docs, func(d *blockDoc) any { return d.ID }, keep)
+}
+
+func (s *Store) importRequests(ctx context.Context, b *chat.Batch) (int, error) {
+	docs := make([]requestDoc, len(b.Requests))
+	for i, r := range b.Requests {
+		docs[i] = newRequestDoc(r)
+	}
+	return insertNew(ctx, s, s.requests, docs, func(d *requestDoc) any { return d.ID }, keep)
 }
 
 func (s *Store) importMessages(ctx context.Context, b *chat.Batch) (int, error) {

@@ -28,6 +28,7 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		{s.messages, "key", true, true},
 		{s.messages, "changeKey", true, true},
 		{s.messages, "files", false, true},
+		{s.requests, "from", false, false},
 		{s.files, "owner", false, false},
 		{s.files, "loose", false, true},
 		{s.sockets, "node", false, false},

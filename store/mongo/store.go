@@ -61,6 +61,7 @@ type Store struct {
 	log    *slog.Logger
 
 	users, friendships, messages, conversations      *mongo.Collection
+	blocks, requests                                 *mongo.Collection
 	cursors, devices, seen, sockets, nodes, sketches *mongo.Collection
 	files, codes, rooms, members                     *mongo.Collection
 
@@ -155,6 +156,8 @@ func newStore(client *mongo.Client, name string, seen *watch, log *slog.Logger) 
 		log:           log,
 		users:         db.Collection("users"),
 		friendships:   db.Collection("friendships"),
+		blocks:        db.Collection("blocks"),
+		requests:      db.Collection("requests"),
 		messages:      db.Collection("messages"),
 		conversations: db.Collection("conversations"),
 		cursors:       db.Collection("cursors"),

@@ -38,6 +38,12 @@ func household(t testing.TB, p *place) (ann, bob chat.UserID) {
 		_, err := p.AddFriend(t.Context(), pair[0], pair[1], noon().Add(time.Duration(i)*time.Second))
 		noError(t, err)
 	}
+	noError(t, p.Befriend(t.Context(), c.ID, b.ID, noon().Add(time.Minute)))
+	noError(t, p.SetRemark(t.Context(), a.ID, c.ID, "卡尔 <&>"))
+	block(t, p, c.ID, a.ID, true)
+	block(t, p, b.ID, c.ID, true)
+	ask(t, p, chat.FriendRequest{From: b.ID, To: c.ID, Note: "  好<>&\u2028", At: noon()}, true)
+	ask(t, p, chat.FriendRequest{From: c.ID, To: a.ID, At: noon()}, true)
 	room := chat.RoomID(newUser())
 	full := text(a.ID, b.ID, "ref-1", `{"a":[1,2,null],"b":"好<>&"}`)
 	full.Device, full.Time, full.Type = "phone", []byte(`"2020-02-02"`), "json"

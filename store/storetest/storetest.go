@@ -45,6 +45,8 @@ func Run(t *testing.T, e Engine) {
 		{"friend", friendStories()},
 		{"room", roomStories()},
 		{"member", memberStories()},
+		{"request", requestStories()},
+		{"block", blockStories()},
 		{"message", messageStories()},
 		{"conversation", conversationStories()},
 		{"ref", refStories()},

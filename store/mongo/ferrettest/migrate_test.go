@@ -180,11 +180,11 @@ func TestAnnMovesFromTheNodeServerAndLogsIn(t *testing.T) {
 	if again, _, err := accounts.Login(t.Context(), "ann", "123456", "192.0.2.1"); err != nil || !reflect.DeepEqual(again, a) {
 		t.Errorf("Ann is now %+v, %v; was %+v", again, err, a)
 	}
-	friends, err := (&chat.Friends{Store: s, Accounts: s, Now: noon}).List(t.Context(), a.ID)
+	friends, err := (&chat.Friends{Store: s, Accounts: s, Now: noon}).Friends(t.Context(), a.ID)
 	noError(t, err)
 	names := make([]string, len(friends))
 	for i, f := range friends {
-		names[i] = f.Username
+		names[i] = f.Account.Username
 	}
 	if !slices.Equal(names, []string{"carl", "bob"}) {
 		t.Errorf("her friends are %q", names)
