@@ -111,7 +111,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Friends: engine, Devices: engine, Sockets: engine, Node: registry.Node, Grace: cfg.PresenceGrace, Now: now, Log: log,
 	})
 	s.messages = chat.NewMessages(engine, engine, now)
-	s.messages.Files = engine
+	s.messages.Files, s.messages.Cursors = engine, cursors
 	files := &chat.Files{
 		Store: engine, Bodies: bodies, Most: int64(cfg.MaxUpload), Quota: int64(cfg.UploadQuota), Types: cfg.UploadTypes,
 		Keep: cfg.UploadKeep, Now: now, Log: log,

@@ -1,6 +1,9 @@
 package chat
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // MaxMentions bounds those whom one message mentions by name.
 const MaxMentions = 50
@@ -12,15 +15,7 @@ const mentionMark DeviceID = "\x00mention"
 
 // mentions tells whether a stored message calls this user.
 func (m *Message) mentions(user UserID) bool {
-	if m.MentionsAll {
-		return true
-	}
-	for _, called := range m.Mentions {
-		if called == user {
-			return true
-		}
-	}
-	return false
+	return m.MentionsAll || slices.Contains(m.Mentions, user)
 }
 
 // noteMentions moves the marks of those whom a stored message mentions.
@@ -53,4 +48,46 @@ func (c *Cursors) mentioned(ctx context.Context, user UserID, room RoomID) (newe
 		return 0, err
 	}
 	return max(newest, at[0], at[1]), nil
+}
+
+// settleMentions leaves in a draft for a room, of those whom it mentions, the other members, each once.
+//
+// Errors: Forbidden for everyone, unless the sender is the owner or an admin; those of Rooms.Roster.
+func (d *Draft) settleMentions(ctx context.Context, rooms *Rooms) error {
+	if d.Room == "" {
+		d.Mentions, d.MentionsAll = nil, false
+		return nil
+	}
+	roster, err := rooms.Roster(ctx, d.Room)
+	if err != nil {
+		return err
+	}
+	if role := roster.Role(d.Sender); d.MentionsAll && role != RoleOwner && role != RoleAdmin {
+		return Errorf(Forbidden, "mentions: only the owner and admins mention all")
+	}
+	var called []UserID // d.Mentions is the caller's
+	for _, user := range d.Mentions {
+		if _, member := roster.Member(user); member && user != d.Sender && !slices.Contains(called, user) {
+			called = append(called, user)
+		}
+	}
+	d.Mentions = called
+	return nil
+}
+
+// olderMention looks for a mention below what was counted of a room's unread messages. It finds the newest that was ever
+// noted, unless that one is gone: one that stands behind a recalled one is not found.
+func (s *Syncs) olderMention(ctx context.Context, user UserID, c *ConvState, read, counted uint64) error {
+	if c.Room == "" || c.Mention != 0 {
+		return nil
+	}
+	seq, err := s.cursors.mentioned(ctx, user, c.Room)
+	if err != nil || seq <= read || seq >= counted {
+		return err
+	}
+	there, err := s.store.Since(ctx, c.Conv, seq-1, 1)
+	if err == nil && len(there) > 0 && there[0].Seq == seq && there[0].mentions(user) {
+		c.Mention = seq
+	}
+	return err
 }

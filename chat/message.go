@@ -183,6 +183,11 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if err != nil {
 		return err
 	}
+	if d.Mentions != nil || d.MentionsAll {
+		if err := d.settleMentions(ctx, s.Rooms); err != nil {
+			return err
+		}
+	}
 	files, err := s.references(ctx, d.Body)
 	if err != nil {
 		return err
@@ -192,7 +197,7 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	}
 	return s.committer.submit(ctx, &Message{
 		Conv: conv, Sender: d.Sender, Device: d.Device, To: d.To, Room: d.Room, Ref: d.Ref, Type: d.Type, Time: d.Time, Body: d.Body,
-		At: s.now().Truncate(time.Millisecond), Files: files,
+		At: s.now().Truncate(time.Millisecond), Files: files, Mentions: d.Mentions, MentionsAll: d.MentionsAll,
 	}, origin)
 }
 

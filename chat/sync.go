@@ -56,6 +56,8 @@ type ConvState struct {
 	// Unread counts messages of others, traces included, past Mine.Read, past what the user wrote last, and in a room
 	// past what was there before her. maxUnread stands for as many or more.
 	Unread int
+	// Mention is the number of the newest message that Unread counts, or stands for, and that mentions her; 0 for none.
+	Mention uint64
 
 	floor, from uint64 // she sees nothing at or below the one, and what is at or below the other is no news to her
 }
@@ -237,10 +239,15 @@ func (s *Syncs) readState(ctx context.Context, user UserID, c *ConvState) error 
 			if c.Newest.Seq == 0 {
 				c.Newest = m
 			}
-			if m.Seq <= read || m.Sender == user || c.Unread == maxUnread {
+			if m.Seq <= read || m.Sender == user {
 				return nil
 			}
-			c.Unread++
+			if c.Unread == maxUnread {
+				return s.olderMention(ctx, user, c, read, before)
+			}
+			if c.Unread++; c.Mention == 0 && m.mentions(user) {
+				c.Mention = m.Seq
+			}
 			before = m.Seq
 			bytes += len(m.Body)
 		}
@@ -249,7 +256,7 @@ func (s *Syncs) readState(ctx context.Context, user UserID, c *ConvState) error 
 		}
 		if bytes > unreadBytes {
 			c.Unread = int(min(c.Newest.Seq-read, maxUnread))
-			return nil
+			return s.olderMention(ctx, user, c, read, before)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	presence := chat.NewPresence(chat.PresenceConfig{
 		Friends: h.engine, Devices: h.engine, Sockets: h.engine, Node: "here", Grace: testGrace, Now: time.Now, Log: log,
 	})
-	h.messages.Files = h.engine
+	h.messages.Files, h.messages.Cursors = h.engine, cursors
 	pictures, err := media.Open(filepath.Join(t.TempDir(), "img"), t.TempDir(), log)
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ func newRoomChanged(c *chat.RoomChange) roomChanged {
 
 // RoomChanged implements chat.RoomAudience: it tells those who are here, members and those who left by it.
 func (d *Server) RoomChanged(c *chat.RoomChange) {
+	d.comeAndGo(c)
 	var frame *engineio.Frame
 	dirty := d.takeBatch()
 	for _, user := range c.Hearers {
@@ -61,4 +62,28 @@ func (d *Server) RoomChanged(c *chat.RoomChange) {
 		}
 	}
 	d.flush(dirty)
+}
+
+// comeAndGo has sessions hear a room that their users came into, and no more of one that they are out of. It comes before
+// what they are told: behind that, they hear nothing.
+func (d *Server) comeAndGo(c *chat.RoomChange) {
+	users, change := c.Users, d.joinedRoom
+	switch c.What {
+	case chat.RoomCreated:
+		d.joinedRoom(c.By, c.Room.ID)
+	case chat.RoomInvited:
+	case chat.RoomJoined:
+		users = []chat.UserID{c.By}
+	case chat.RoomLeft:
+		users, change = []chat.UserID{c.By}, d.leftRoom
+	case chat.RoomKicked:
+		change = d.leftRoom
+	case chat.RoomDissolved:
+		users, change = c.Hearers, d.leftRoom
+	default:
+		return
+	}
+	for _, user := range users {
+		change(user, c.Room.ID)
+	}
 }

@@ -70,6 +70,9 @@ func appendConvState(b []byte, c *chat.ConvState) []byte {
 	b = strconv.AppendInt(append(b, `,"at":`...), c.Newest.At.UnixMilli(), 10)
 	b = appendMarks(append(b, ','), c.Mine)
 	b = strconv.AppendInt(append(b, `,"unread":`...), int64(c.Unread), 10)
+	if c.Mention > 0 {
+		b = strconv.AppendUint(append(b, `,"mentioned":true,"mention":`...), c.Mention, 10)
+	}
 	if c.Room == "" {
 		b = append(appendMarks(append(b, `,"peer":{`...), c.Peer), '}')
 	}
