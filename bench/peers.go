@@ -14,6 +14,7 @@ import (
 type kind struct {
 	name, title string
 	accounts    bool // users are registered, by /toregister, and log in with tokens
+	nativeRooms bool // has rooms of its own, and plays those
 	// command builds what is not built yet and returns what starts the server. It prints its URL.
 	command func(p *peer) (*exec.Cmd, error)
 }
@@ -34,12 +35,12 @@ func kinds() []kind {
 }
 
 func parley() kind {
-	return kind{name: "parley", title: "Parley, embedded engine", accounts: true, command: built("")}
+	return kind{name: "parley", title: "Parley, embedded engine", accounts: true, nativeRooms: true, command: built("")}
 }
 
 // prebuilt is a Parley binary made elsewhere, for comparing two builds.
 func prebuilt(name, path string) kind {
-	return kind{name: name, title: "Parley, binary " + name, accounts: true, command: func(p *peer) (*exec.Cmd, error) {
+	return kind{name: name, title: "Parley, binary " + name, accounts: true, nativeRooms: true, command: func(p *peer) (*exec.Cmd, error) {
 		return p.serve(path)
 	}}
 }

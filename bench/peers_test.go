@@ -38,7 +38,7 @@ func TestPeersPlayTheSameEvents(t *testing.T) {
 			bob.says(fmt.Sprintf(`42["typing",{"to":"%s","on":false}]`, users[0].id))
 			ann.hears(`2["typing",{`, `"on":false`)
 			if k.name == "parley" {
-				return // has no rooms of its own
+				return // has rooms of its own, see hall
 			}
 			for _, who := range []*guest{ann, bob} {
 				who.says(`40/bench,`)

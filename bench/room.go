@@ -15,14 +15,24 @@ import (
 	"github.com/parley-chat/parley/bench/sio"
 )
 
-// rooms are one who says and many who hear, in the namespace /bench. Of Parley it is the extension, for which a Go
-// program writes its own namespaces, that carries it.
+// mostMembers is what a room of Parley's own takes, its speaker included.
+const mostMembers = 5000
+
+// rooms are one who says and many who hear: in a room of Parley's own, where it is stored before, and in the namespace
+// /bench. That one is carried by the extension, for which a Go program writes its own namespaces.
 func rooms() []scenario {
 	var all []scenario
-	for _, n := range []int{10, 100, 1000, 10_000} {
+	for _, n := range []int{10, 100, 1000, mostMembers, 10_000} {
+		peers, hearers := []string{"parley", "program", "node", "stock", "socketioxide", "raw"}, n
+		switch {
+		case n == mostMembers:
+			hearers--
+		case n > mostMembers:
+			peers = peers[1:]
+		}
 		all = append(all, scenario{
-			name: fmt.Sprintf("room-%d", n), summary: fmt.Sprintf("one says, %d members of the room hear", n), sockets: n,
-			peers: []string{"program", "node", "stock", "socketioxide", "raw"},
+			name: fmt.Sprintf("room-%d", n), summary: fmt.Sprintf("one says, %d members of the room hear", hearers), sockets: hearers,
+			peers: peers,
 			columns: append([]figure.Column{
 				{Name: "delivered/s", Format: "%.0f", Against: true}, {Name: "CPU us/delivery", Format: "%.1f", Against: true},
 				{Name: "p50 ms", Format: "%.1f"}, {Name: "p99 ms", Format: "%.1f"}, {Name: "p99.9 ms", Format: "%.1f"},
@@ -37,10 +47,10 @@ func rooms() []scenario {
 // room is a speaker, who is no member, and the members.
 type room struct {
 	*stretch
+	*hall
 	peer    *peer
-	speaker *sio.Conn
 	writing sync.Mutex // on the speaker's connection
-	members []*member
+	hearers []*member
 	reading sync.WaitGroup
 	errs    []error // of the members, and then the speaker's
 
@@ -56,25 +66,18 @@ type member struct {
 
 // meet measures deliveries while the speaker keeps window messages under way, which means not heard by everybody.
 func meet(ctx context.Context, p *peer, o options) (figure.Run, error) {
-	if err := p.start(); err != nil {
-		return nil, err
-	}
 	n := o.sockets
-	r := &room{stretch: newStretch(), peer: p, members: make([]*member, n), errs: make([]error, n+2), progress: make(chan struct{}, 1)}
-	defer r.close()
-	err := inParallel(n, func(i int) error {
-		conn, err := p.enter(ctx, `"join","room"`)
-		r.members[i] = &member{conn: conn}
-		return err
-	})
+	h, err := p.open(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	if r.speaker, err = p.enter(ctx, `"join","elsewhere"`); err != nil {
-		return nil, err
+	r := &room{stretch: newStretch(), hall: h, peer: p, errs: make([]error, n+2), progress: make(chan struct{}, 1)}
+	defer r.close()
+	for _, conn := range h.members {
+		r.hearers = append(r.hearers, &member{conn: conn})
 	}
 	r.speaker.Share(&r.writing)
-	for i, m := range r.members {
+	for i, m := range r.hearers {
 		r.reading.Go(func() { r.errs[i] = r.listen(m) })
 	}
 	r.reading.Go(func() { r.errs[n] = r.readAcks() })
@@ -99,7 +102,7 @@ func meet(ctx context.Context, p *peer, o options) (figure.Run, error) {
 	if err := r.close(); err != nil {
 		return nil, err
 	}
-	for _, m := range r.members {
+	for _, m := range r.hearers {
 		run["lost"] += float64(m.order.lost(uint64(r.said.Load())))
 		run["duplicates"] += float64(m.order.duplicates)
 		run["out of order"] += float64(m.order.late)
@@ -151,9 +154,9 @@ func (r *room) speak(o options) error {
 		r.writing.Lock()
 		for given = max(given, r.heard.Load()/all); r.said.Load()-given < int64(o.window); {
 			number := r.said.Add(1)
-			b = append(b[:0], `42/bench,0["say","room","`...)
+			b = append(b[:0], r.say...)
 			b = appendHex(appendHex(b, uint64(number)), uint64(r.now()))
-			b = append(append(b, filler...), `"]`...)
+			b = append(append(b, filler...), r.end...)
 			r.speaker.Write(b)
 		}
 		err := r.speaker.Flush()
@@ -182,7 +185,7 @@ func (r *room) readAcks() error {
 			return nil
 		case err != nil:
 			return err
-		case !bytes.HasPrefix(packet, []byte(`3/bench,0[{"ok":true`)):
+		case packet[0] == '3' && !bytes.HasPrefix(packet, []byte(r.ack)):
 			return fmt.Errorf("say was answered %.200q", packet)
 		}
 	}
@@ -197,8 +200,14 @@ func (r *room) listen(m *member) error {
 			}
 			return err
 		}
-		text, ours := bytes.CutPrefix(packet, []byte(`2/bench,["said","`))
-		if !ours || len(text) < minBody {
+		if !bytes.HasPrefix(packet, []byte(r.event)) {
+			continue
+		}
+		_, text, ours := bytes.Cut(packet[len(r.event):], []byte(r.text))
+		if !ours { // the server's own message
+			continue
+		}
+		if len(text) < minBody {
 			return fmt.Errorf("not of this room: %.200q", packet)
 		}
 		number, err := strconv.ParseUint(string(text[:16]), 16, 64)
@@ -271,14 +280,7 @@ func (r *room) drain(ctx context.Context) {
 // close ends all connections and returns what went wrong on them.
 func (r *room) close() error {
 	r.ended.Store(true)
-	if r.speaker != nil {
-		r.speaker.Close()
-	}
-	for _, m := range r.members {
-		if m != nil && m.conn != nil {
-			m.conn.Close()
-		}
-	}
+	r.hall.close()
 	r.reading.Wait()
 	return errors.Join(r.errs...)
 }

@@ -46,7 +46,7 @@ func TestScenariosAreChosenByName(t *testing.T) {
 	for _, s := range o.scenarios {
 		names = append(names, s.name)
 	}
-	if len(names) != 5 || names[0] != "room-10" || names[3] != "room-10000" || names[4] != "idle-5000" {
+	if len(names) != 6 || names[0] != "room-10" || names[4] != "room-10000" || names[5] != "idle-5000" {
 		t.Errorf("chose %v", names)
 	}
 	for _, s := range scenarios() {

@@ -95,11 +95,11 @@ func (s *session) catchUp(conv chat.ConvID) {
 func (s *Server) leftRoom(user chat.UserID, room chat.RoomID) {
 	conv := chat.RoomConv(room)
 	for _, session := range s.hub.Of(user) {
-		session.leaveRoom(conv)
+		session.hearNoMore(conv)
 	}
 }
 
-func (s *session) leaveRoom(conv chat.ConvID) {
+func (s *session) hearNoMore(conv chat.ConvID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parted++
