@@ -96,7 +96,7 @@ func TestAnInterruptedSeriesKeepsItsRounds(t *testing.T) {
 func TestParseRefusesWhatItCannotMeasure(t *testing.T) {
 	for _, args := range []string{
 		"-peers=parley,java", "-scenario=party", "-sockets=3", "-window=0", "-body=31", "-runs=0", "-duration=1ms", "-warmup=-1s", "-rate=-1", "-rate=NaN",
-		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-peers=parley -scenario=room-10", "-what", "more",
+		"-binary=x", "-binary=node=/bin/x", "-binary==/bin/x", "-peers=parley -scenario=room-10000", "-what", "more",
 	} {
 		if _, err := parse(strings.Fields(args), &strings.Builder{}); err == nil {
 			t.Errorf("%s: accepted", args)
