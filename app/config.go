@@ -37,6 +37,7 @@ type Config struct {
 	PresenceGrace  time.Duration
 	RateLimits     bool
 	ChangeTime     time.Duration // in which a message may be edited or recalled; 0 for never
+	RoomBacklog    int           // messages of a room that a login sends at most
 	BcryptCost     int
 	LogLevel       slog.Level
 	Debug          netip.AddrPort // of profiles and figures; the zero value for none
@@ -157,6 +158,7 @@ func settings() []setting {
 			}
 			return nil
 		}},
+		bound("ROOM_BACKLOG", "200", "newest messages of each room that a login sends at most; the rest is fetched", func(c *Config) *int { return &c.RoomBacklog }),
 		{"BCRYPT_COST", "10", "work per password, each step twice the one before", func(c *Config, v string) (err error) {
 			c.BcryptCost, err = number(v, bcrypt.MinCost, 20)
 			return err

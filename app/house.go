@@ -117,7 +117,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Keep: cfg.UploadKeep, Now: now, Log: log,
 	}
 	s.messages.LogTo(log)
-	s.messages.ChangeTime = cfg.ChangeTime
+	s.messages.ChangeTime, s.messages.RoomBacklog = cfg.ChangeTime, cfg.RoomBacklog
 	err = s.extend(embedded, now)
 	if err == nil {
 		err = registry.Start(ctx)
