@@ -122,17 +122,23 @@ type Accounts struct {
 	Log       *slog.Logger
 	// Revoked is told of a user whose tokens just died, so that live connections end too. It may be nil.
 	Revoked func(UserID)
+	// Codes proves who reads an email. It may be nil: then no code fits.
+	Codes *Codes
+	// DemandCode lets nobody register without a code.
+	DemandCode bool
 }
 
 // Registration is a request for a new account.
 type Registration struct {
 	Username, Password, Email, Phone string
+	Code                             string // that was sent to Email; "" for none
 	Address                          string // where the request came from, for pacing
 }
 
 // Register makes an account and a token for it.
 //
-// Errors: Invalid names the field; Conflict when username, email or phone is taken; TooMany.
+// Errors: Invalid names the field; Conflict when username, email or phone is taken; those of Codes.Take for a code, which
+// is used up even when something is taken; TooMany.
 func (s *Accounts) Register(ctx context.Context, r Registration) (Account, string, error) {
 	r.Email = strings.ToLower(r.Email)
 	if err := r.check(); err != nil {
@@ -140,6 +146,12 @@ func (s *Accounts) Register(ctx context.Context, r Registration) (Account, strin
 	}
 	if retry, ok := s.Limits.RegisterByAddress.Allow(r.Address); !ok {
 		return Account{}, "", tooMany("too many registrations from this address", retry)
+	}
+	// Before anything is looked up: who has no code is not told which emails are taken.
+	if s.DemandCode || r.Code != "" {
+		if err := s.takeCode(ctx, r.Email, ForRegister, r.Code, r.Address); err != nil {
+			return Account{}, "", err
+		}
 	}
 	hash, err := s.Passwords.Hash(r.Password)
 	if err != nil {
@@ -241,15 +253,9 @@ func (s *Accounts) ChangePassword(ctx context.Context, id UserID, old, new strin
 	if err := checkPassword("newPassword", new); err != nil {
 		return "", err
 	}
-	a, err := s.Store.Account(ctx, id)
+	a, err := s.confirm(ctx, id, old)
 	if err != nil {
 		return "", err
-	}
-	if retry, ok := s.Limits.LoginByAccount.Allow(a.Username); !ok {
-		return "", tooMany("too many tries at this account", retry)
-	}
-	if ok, _ := s.Passwords.Verify(a.Password, old); !ok || len(old) > maxPassword {
-		return "", Errorf(Forbidden, "password: wrong")
 	}
 	hash, err := s.Passwords.Hash(new)
 	if err != nil {
@@ -258,7 +264,6 @@ func (s *Accounts) ChangePassword(ctx context.Context, id UserID, old, new strin
 	if err := s.Store.SetPassword(ctx, id, a.Password, hash); err != nil {
 		return "", err
 	}
-	s.Limits.LoginByAccount.Reset(a.Username)
 	if s.Revoked != nil {
 		s.Revoked(id)
 	}

@@ -65,7 +65,7 @@ const (
 type Letter struct {
 	Kind     LetterKind
 	Code     string        // of LetterCode alone
-	Valid    time.Duration // for how long Code is good, counted from when it was drawn
+	Valid    time.Duration // for how long Code is good
 	Language string        // "zh" or "en"
 }
 
@@ -94,14 +94,17 @@ const (
 // alone.
 type Codes struct {
 	Store    CodeStore
-	Accounts interface {
-		AccountByEmail(ctx context.Context, email string) (Account, error)
-	}
-	Maker  CodeMaker
-	Mailer Mailer
-	Limits CodeLimits
-	Now    func() time.Time
-	Log    *slog.Logger
+	Accounts AccountByEmail
+	Maker    CodeMaker
+	Mailer   Mailer
+	Limits   CodeLimits
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// AccountByEmail is what of an AccountStore tells whose an address is.
+type AccountByEmail interface {
+	AccountByEmail(ctx context.Context, email string) (Account, error)
 }
 
 // Send draws a code and has it mailed; the former one for the same email and purpose is void. source is where the
@@ -112,6 +115,7 @@ type Codes struct {
 //
 // Errors: Invalid for what is no address or no purpose, TooMany, Unavailable. None depends on who has the address.
 func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source, language string) error {
+	typed := email
 	email, err := cleanEmail(email)
 	if err != nil {
 		return err
@@ -135,8 +139,8 @@ func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source,
 		return err
 	}
 	s.Mailer.Mail(email, c.Expires, func(ctx context.Context) (Letter, error) {
-		kind, err := s.letterKind(ctx, email, purpose)
-		l := Letter{Kind: kind, Valid: codeLife, Language: language}
+		kind, err := s.letterKind(ctx, typed, purpose)
+		l := Letter{Kind: kind, Valid: c.Expires.Sub(s.Now()), Language: language}
 		if kind == LetterCode {
 			l.Code = code
 		}
@@ -147,7 +151,7 @@ func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source,
 
 // letterKind decides what the owner of an address is told.
 func (s *Codes) letterKind(ctx context.Context, email string, purpose Purpose) (LetterKind, error) {
-	_, err := s.Accounts.AccountByEmail(ctx, email)
+	_, err := accountByEmail(ctx, s.Accounts, email)
 	known := err == nil
 	if !known && CodeOf(err) != NotFound {
 		return "", err
@@ -217,7 +221,8 @@ func (s *Codes) Run(ctx context.Context) {
 	tick := time.NewTicker(sweepCodes)
 	defer tick.Stop()
 	for {
-		if err := s.Store.SweepCodes(ctx, s.Now()); err != nil && ctx.Err() == nil {
+		// Late, so that a process whose clock is behind does not get a code's tries back while it is good there.
+		if err := s.Store.SweepCodes(ctx, s.Now().Add(-codeLife)); err != nil && ctx.Err() == nil {
 			s.Log.Warn("old email codes not removed", "error", err)
 		}
 		select {
@@ -238,4 +243,15 @@ func cleanEmail(email string) (string, error) {
 		return "", Errorf(Invalid, "email: not an address")
 	}
 	return email, nil
+}
+
+// accountByEmail finds whose an address is: in lower case, as they are kept, or else as it was given, for the Node server
+// kept them so.
+func accountByEmail(ctx context.Context, s AccountByEmail, email string) (Account, error) {
+	lower := strings.ToLower(email)
+	a, err := s.AccountByEmail(ctx, lower)
+	if CodeOf(err) == NotFound && lower != email {
+		return s.AccountByEmail(ctx, email)
+	}
+	return a, err
 }
