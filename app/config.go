@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -36,6 +37,9 @@ type Config struct {
 	OneDevice      bool
 	PresenceGrace  time.Duration
 	RateLimits     bool
+	SMTP           auth.Relay    // that codes are mailed by; the zero one to log them
+	MailFrom       mail.Address  // whose letters they are
+	RegisterCode   bool          // nobody registers without a code
 	ChangeTime     time.Duration // in which a message may be edited or recalled; 0 for never
 	RoomBacklog    int           // messages of a room that a login sends at most
 	BcryptCost     int
@@ -149,6 +153,27 @@ func settings() []setting {
 		duration("PRESENCE_GRACE", "5s", "how long a user who lost her last socket stays online to her friends", func(c *Config) *time.Duration { return &c.PresenceGrace }),
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {
 			c.RateLimits = v == "on"
+			return oneOf(v, "on", "off")
+		}},
+		{"SMTP_URL", "", "mail server for email codes, as smtp://user:password@host:587 or smtps://…; empty to write them to the log", func(c *Config, v string) (err error) {
+			if v != "" {
+				c.SMTP, err = auth.ParseRelay(v)
+			}
+			return err
+		}},
+		{"MAIL_FROM", "", "sender of the mails, as Chat <chat@example.org>; needed with SMTP_URL", func(c *Config, v string) error {
+			if v == "" && c.SMTP.IsZero() {
+				return nil
+			}
+			from, err := mail.ParseAddress(v)
+			if err != nil {
+				return errors.New("an address, as Chat <chat@example.org>")
+			}
+			c.MailFrom = *from
+			return nil
+		}},
+		{"REGISTER_CODE", "off", "on or off: to register, a code that was sent to the email is demanded", func(c *Config, v string) error {
+			c.RegisterCode = v == "on"
 			return oneOf(v, "on", "off")
 		}},
 		{"CHANGE_TIME", "24h", "how long after sending it a message may be edited or recalled; 0 for never", func(c *Config, v string) (err error) {

@@ -67,14 +67,31 @@ func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 		"DEBUG_ADDR=:6060", "BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud", "PING_INTERVAL=25", "PING_TIMEOUT=0s", "MAX_PAYLOAD=-1",
 		"MAX_ATTACHMENTS=many", "CONNECTIONS_PER_ADDRESS=0", "HANDSHAKES_PER_SECOND=0",
 		"MAX_UPLOAD=0", "UPLOAD_QUOTA=much", "UPLOAD_TYPES=pictures", "UPLOAD_KEEP=1s",
+		"SMTP_URL=mail.example", "SMTP_URL=http://ann:secret@mail.example", "SMTP_URL=smtp://ann:secret@mail.example?tls=none", "SMTP_URL=smtp://ann:sec%ret@mail.example",
+		"MAIL_FROM=nobody", "REGISTER_CODE=yes",
 	} {
 		name, value, _ := strings.Cut(bad, "=")
 		_, err := Load(environment(bad))
 		if err == nil || !strings.HasPrefix(err.Error(), name+": ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", bad, err)
-		} else if name == "JWT_SECRET" && strings.Contains(err.Error(), value) {
+		} else if name == "JWT_SECRET" && strings.Contains(err.Error(), value) || strings.Contains(err.Error(), "sec") && name == "SMTP_URL" {
 			t.Errorf("the secret is shown: %v", err)
 		}
+	}
+}
+
+func TestMailNeedsASender(t *testing.T) {
+	_, err := Load(environment("SMTP_URL=smtps://ann:secret@mail.example"))
+	if err == nil || !strings.HasPrefix(err.Error(), "MAIL_FROM: ") {
+		t.Errorf("without MAIL_FROM: %v", err)
+	}
+	c, err := Load(environment("SMTP_URL=smtps://ann:secret@mail.example", "MAIL_FROM=Our chat <chat@example.org>", "REGISTER_CODE=on"))
+	if err != nil || c.MailFrom.Address != "chat@example.org" || c.MailFrom.Name != "Our chat" || !c.RegisterCode {
+		t.Fatalf("%v, %v", c, err)
+	}
+	shown := fmt.Sprintf("%v %+v %s", c, c, c.SMTP)
+	if strings.Contains(shown, "secret") || !strings.Contains(shown, "smtps://ann@mail.example:465") {
+		t.Errorf("the settings print as %s", shown)
 	}
 }
 

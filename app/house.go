@@ -103,7 +103,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	now := time.Now
 	s.accounts = &chat.Accounts{
 		Store: engine, Passwords: passwords, Tokens: auth.NewTokens(secret, now),
-		Limits: accountLimits(cfg.RateLimits, now), Now: now, Log: log,
+		Limits: accountLimits(cfg.RateLimits, now), Now: now, Log: log, DemandCode: cfg.RegisterCode,
+	}
+	var post *auth.Post
+	if s.accounts.Codes, post, err = newCodes(cfg, secret, engine, now, log); err != nil {
+		return nil, errors.Join(err, engine.Close())
 	}
 	cursors := chat.NewCursors(engine, log)
 	registry := &chat.Registry{Store: engine, Node: chat.NodeID(chat.RandomID(9)), Now: now, Log: log}
@@ -149,6 +153,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	cursors.Moved = s.door.Moved
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
+		Codes:    s.accounts.Codes,
 		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
 		Pictures: &chat.Pictures{Files: pictures, Accounts: engine, Log: log},
 		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door,
@@ -166,6 +171,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	retention := &chat.Retention{Store: engine, Keep: cfg.Retention, Now: now, Log: log}
 	s.background.Go(func() { retention.Run(background) })
 	s.background.Go(func() { files.Run(background) })
+	s.background.Go(func() { s.accounts.Codes.Run(background) })
+	s.background.Go(func() { post.Run(background) })
 	s.messages.Start(those[chat.Door](s.doors)...)
 	if cfg.MongoURI == "" {
 		w := &worker{cfg: cfg, store: engine, log: log, now: now}

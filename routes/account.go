@@ -18,7 +18,8 @@ type accountDoor struct {
 }
 
 func (d accountDoor) routes() []route {
-	taken := map[chat.Code]refusal{chat.Conflict: {http.StatusPaymentRequired, "已存在相同账号"}}
+	taken := codeRefusals()
+	taken[chat.Conflict] = refusal{http.StatusPaymentRequired, "已存在相同账号"}
 	wrong := map[chat.Code]refusal{chat.Unauthenticated: {http.StatusProxyAuthRequired, "密码或账号错误"}}
 	return []route{
 		{method: http.MethodPost, path: "/toregister", who: anyone, handle: d.register, refusals: taken},
@@ -54,8 +55,8 @@ type person struct {
 
 func (d accountDoor) register(c echo.Context, _ chat.Account) (any, error) {
 	q := chat.Registration{Address: limit.Address(c.RealIP())}
-	err := readBody(c, field{"username", &q.Username}, field{"password", &q.Password}, field{"email", &q.Email},
-		field{"phoneNum", &q.Phone})
+	err := readFields(c, []field{{"username", &q.Username}, {"password", &q.Password}, {"email", &q.Email},
+		{"phoneNum", &q.Phone}}, field{"code", &q.Code})
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,10 @@ type field struct {
 // Other fields of the body are ignored.
 //
 // Errors: Invalid names the first field that is missing or no text; TooLarge; 415 for another kind of body.
-func readBody(c echo.Context, fields ...field) error {
+func readBody(c echo.Context, fields ...field) error { return readFields(c, fields) }
+
+// readFields is readBody with fields that the body may lack: what they go to stays as it is then.
+func readFields(c echo.Context, fields []field, optional ...field) error {
 	r := c.Request()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -66,11 +69,13 @@ func readBody(c echo.Context, fields ...field) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range fields {
+	for i, f := range slices.Concat(fields, optional) {
 		text, err := lookup(f.name)
 		switch {
 		case err != nil:
 			return err
+		case text == "" && i >= len(fields):
+			continue
 		case text == "":
 			return chat.Errorf(chat.Invalid, "%s: missing", f.name)
 		case !utf8.ValidString(text):

@@ -23,6 +23,7 @@ import (
 // Config is what the door stands on. All of it is needed but for what says otherwise.
 type Config struct {
 	Accounts *chat.Accounts
+	Codes    *chat.Codes
 	Friends  *chat.Friends
 	Pictures *chat.Pictures
 	Files    PictureServer
@@ -81,6 +82,7 @@ func New(cfg Config) http.Handler {
 	pictures := pictureDoor{cfg.Pictures, cfg.Files, publicURL}
 	table := slices.Concat(
 		accountDoor{cfg.Accounts, pictures}.routes(),
+		codeDoor{cfg.Codes, cfg.Accounts}.routes(),
 		friendDoor{cfg.Friends, pictures}.routes(),
 		pictures.routes(),
 		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
