@@ -19,11 +19,24 @@ func administrators(accounts *chat.Accounts, admins []string) func(context.Conte
 		if err != nil {
 			return err
 		}
-		if slices.Contains(admins, string(account.ID)) ||
-			!chat.UserID(account.Username).Valid() && slices.Contains(admins, account.Username) {
+		if isAdministrator(account, admins) {
 			return nil
 		}
 		return chat.Errorf(chat.Forbidden, "for administrators alone: ADMIN_USERS names them")
+	}
+}
+
+func isAdministrator(a chat.Account, admins []string) bool {
+	return slices.Contains(admins, string(a.ID)) || !chat.UserID(a.Username).Valid() && slices.Contains(admins, a.Username)
+}
+
+// staysAdministrator is chat.Accounts.Stays: whoever took the free name of an administrator would be one.
+func staysAdministrator(admins []string) func(chat.Account) error {
+	return func(a chat.Account) error {
+		if isAdministrator(a, admins) {
+			return chat.Errorf(chat.Forbidden, "an administrator's account stays: first take it out of ADMIN_USERS")
+		}
+		return nil
 	}
 }
 

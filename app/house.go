@@ -148,14 +148,17 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	s.door = realtime.New(door)
 	s.doors = doors{s.door}
+	avatars := &chat.Pictures{Files: pictures, Accounts: engine, Log: log}
 	s.accounts.Revoked = s.doors.Revoke
+	s.accounts.Leavers = []chat.Leaver{door.Devices, avatars}
+	s.accounts.Stays = staysAdministrator(cfg.Admins)
 	door.Devices.End = s.doors.Evict
 	cursors.Moved = s.door.Moved
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
 		Codes:    s.accounts.Codes,
 		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
-		Pictures: &chat.Pictures{Files: pictures, Accounts: engine, Log: log},
+		Pictures: avatars,
 		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door,
 		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,
 	})

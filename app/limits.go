@@ -8,15 +8,21 @@ import (
 )
 
 // accountLimits are the defaults that README lists: ten logins to an account, then one each 30 s; a hundred logins
-// from an address, then one a second; thirty registrations from an address, then one each 10 s.
+// from an address, then one a second; thirty registrations from an address, then one each 10 s; sixty searches of a user,
+// then one each 10 s; three hundred profiles, then one a second.
 func accountLimits(on bool, now func() time.Time) chat.AccountLimits {
 	if !on {
-		return chat.AccountLimits{LoginByAccount: limit.None{}, LoginByAddress: limit.None{}, RegisterByAddress: limit.None{}}
+		return chat.AccountLimits{
+			LoginByAccount: limit.None{}, LoginByAddress: limit.None{}, RegisterByAddress: limit.None{},
+			SearchByUser: limit.None{}, ProfileByUser: limit.None{},
+		}
 	}
 	return chat.AccountLimits{
 		LoginByAccount:    limit.New(10, 30*time.Second, now),
 		LoginByAddress:    limit.New(100, time.Second, now),
 		RegisterByAddress: limit.New(30, 10*time.Second, now),
+		SearchByUser:      limit.New(60, 10*time.Second, now),
+		ProfileByUser:     limit.New(300, time.Second, now),
 	}
 }
 

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"log/slog"
-	"net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -101,6 +100,8 @@ type Limiter interface {
 // AccountLimits paces the doors to accounts. Every field is needed.
 type AccountLimits struct {
 	LoginByAccount, LoginByAddress, RegisterByAddress Limiter
+	// SearchByUser keeps a user from trying out all phone numbers there are; ProfileByUser is for looking at profiles.
+	SearchByUser, ProfileByUser Limiter
 }
 
 // Bounds of an account's fields.
@@ -126,13 +127,21 @@ type Accounts struct {
 	Codes *Codes
 	// DemandCode lets nobody register without a code.
 	DemandCode bool
+	// Draw makes the number of an account; nil for random ones, see drawNumber.
+	Draw func() uint64
+	// Leavers clean up behind a user who deletes her account.
+	Leavers []Leaver
+	// Stays says why an account cannot be deleted. It may be nil.
+	Stays func(Account) error
 }
 
-// Registration is a request for a new account.
+// Registration is a request for a new account. Username and Password are needed.
 type Registration struct {
-	Username, Password, Email, Phone string
-	Code                             string // that was sent to Email; "" for none
-	Address                          string // where the request came from, for pacing
+	Username, Password string
+	Email, Phone       string // checked and unique where they are given; a door may need them
+	Nickname, Icon     string
+	Code               string // that was sent to Email; "" for none
+	Address            string // where the request came from, for pacing
 }
 
 // Register makes an account and a token for it.
@@ -158,8 +167,11 @@ func (s *Accounts) Register(ctx context.Context, r Registration) (Account, strin
 		return Account{}, "", err
 	}
 	now := s.Now()
-	a := Account{ID: NewUserID(now), Username: r.Username, Email: r.Email, Phone: r.Phone, Password: hash, Created: now}
-	if err := s.Store.CreateAccount(ctx, a); err != nil {
+	a, err := s.create(ctx, Account{
+		ID: NewUserID(now), Username: r.Username, Email: r.Email, Phone: r.Phone, Password: hash, Created: now,
+		Profile: Profile{Nickname: r.Nickname, Icon: r.Icon},
+	})
+	if err != nil {
 		return Account{}, "", err
 	}
 	token, err := s.Tokens.Issue(a)
@@ -173,13 +185,15 @@ func (r *Registration) check() error {
 	if err := checkPassword("password", r.Password); err != nil {
 		return err
 	}
-	if a, err := mail.ParseAddress(r.Email); err != nil || a.Address != r.Email || len(r.Email) > maxEmail {
-		return Errorf(Invalid, "email: not an address")
+	if r.Email != "" {
+		if _, err := cleanEmail(r.Email); err != nil {
+			return err
+		}
 	}
-	if len(r.Phone) < minPhone || len(r.Phone) > maxPhone || strings.Trim(r.Phone, "+-0123456789 ()") != "" {
+	if r.Phone != "" && (len(r.Phone) < minPhone || len(r.Phone) > maxPhone || strings.Trim(r.Phone, "+-0123456789 ()") != "") {
 		return Errorf(Invalid, "phoneNum: %d to %d digits", minPhone, maxPhone)
 	}
-	return nil
+	return ProfileChange{Nickname: &r.Nickname, Icon: &r.Icon}.check()
 }
 
 func checkPassword(field, p string) error {
@@ -198,79 +212,6 @@ func checkText(field, s string, most int) error {
 	return nil
 }
 
-// Login checks a password and makes a token. A double MD5 of the Node server is replaced by a hash of today.
-//
-// Errors: Unauthenticated, the same for an unknown name and a wrong password; TooMany.
-func (s *Accounts) Login(ctx context.Context, username, password, address string) (Account, string, error) {
-	if len(username) > 4*maxUsername || len(password) > maxPassword {
-		return Account{}, "", wrongPassword()
-	}
-	if retry, ok := s.Limits.LoginByAddress.Allow(address); !ok {
-		return Account{}, "", tooMany("too many logins from this address", retry)
-	}
-	if retry, ok := s.Limits.LoginByAccount.Allow(username); !ok {
-		return Account{}, "", tooMany("too many logins to this account", retry)
-	}
-	a, err := s.Store.AccountByUsername(ctx, username)
-	if err != nil && CodeOf(err) != NotFound {
-		return Account{}, "", err
-	}
-	ok, stale := s.Passwords.Verify(a.Password, password) // also for an unknown name, see Passwords
-	if !ok || err != nil {
-		return Account{}, "", wrongPassword()
-	}
-	s.Limits.LoginByAccount.Reset(username)
-	if stale {
-		if a, err = s.refresh(ctx, a, password); err != nil {
-			return Account{}, "", err
-		}
-	}
-	token, err := s.Tokens.Issue(a)
-	return a, token, err
-}
-
-// refresh stores a fresh hash. Losing the race to another login of the same user is fine: both know the password.
-func (s *Accounts) refresh(ctx context.Context, a Account, password string) (Account, error) {
-	hash, err := s.Passwords.Hash(password)
-	if err != nil {
-		return a, err
-	}
-	switch err := s.Store.SetPassword(ctx, a.ID, a.Password, hash); CodeOf(err) {
-	case "":
-		a.Password = hash
-		return a, nil
-	case Conflict:
-		return s.Store.Account(ctx, a.ID)
-	default:
-		return a, err
-	}
-}
-
-// ChangePassword replaces the password of a user who knows the present one, ends all her tokens and returns a new one.
-//
-// Errors: Forbidden when old is wrong, Invalid for a new one out of bounds, TooMany.
-func (s *Accounts) ChangePassword(ctx context.Context, id UserID, old, new string) (string, error) {
-	if err := checkPassword("newPassword", new); err != nil {
-		return "", err
-	}
-	a, err := s.confirm(ctx, id, old)
-	if err != nil {
-		return "", err
-	}
-	hash, err := s.Passwords.Hash(new)
-	if err != nil {
-		return "", err
-	}
-	if err := s.Store.SetPassword(ctx, id, a.Password, hash); err != nil {
-		return "", err
-	}
-	if s.Revoked != nil {
-		s.Revoked(id)
-	}
-	a.Password = hash
-	return s.Tokens.Issue(a)
-}
-
 // Authenticate tells whose token this is.
 //
 // Errors: Unauthenticated when it is malformed, too old, revoked, of a changed password or of nobody.
@@ -285,20 +226,6 @@ func (s *Accounts) Authenticate(ctx context.Context, token string) (Account, Cla
 	}
 	return a, c, err
 }
-
-// Search finds a user by username, or else by phone number. NotFound when there is none.
-func (s *Accounts) Search(ctx context.Context, nameOrPhone string) (Account, error) {
-	if nameOrPhone == "" || len(nameOrPhone) > 4*maxUsername {
-		return Account{}, Errorf(NotFound, "no such user")
-	}
-	a, err := s.Store.AccountByUsername(ctx, nameOrPhone)
-	if CodeOf(err) == NotFound {
-		return s.Store.AccountByPhone(ctx, nameOrPhone)
-	}
-	return a, err
-}
-
-func wrongPassword() error { return Errorf(Unauthenticated, "wrong username or password") }
 
 func tooMany(message string, retry time.Duration) error {
 	return &Error{Code: TooMany, Message: message, RetryAfter: retry}

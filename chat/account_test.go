@@ -17,6 +17,8 @@ func newAccounts(store chat.AccountStore, tries int) *chat.Accounts {
 			LoginByAccount:    &allowance{each: tries},
 			LoginByAddress:    &allowance{each: 10 * tries},
 			RegisterByAddress: &allowance{each: 10 * tries},
+			SearchByUser:      &allowance{each: tries},
+			ProfileByUser:     &allowance{each: tries},
 		},
 	}
 }
@@ -58,13 +60,13 @@ func TestAnnRegistersAndLogsIn(t *testing.T) {
 	}
 
 	for _, query := range []string{"Ann", "+1 (555) 0100"} {
-		found, err := s.Search(t.Context(), query)
+		found, err := s.Search(t.Context(), ann.ID, query)
 		if err != nil || found.ID != ann.ID {
 			t.Errorf("searching %q finds %+v, error %v", query, found, err)
 		}
 	}
 	for _, query := range []string{"", "ann", "An", "ann@example.org", strings.Repeat("x", 10_000)} {
-		_, err := s.Search(t.Context(), query)
+		_, err := s.Search(t.Context(), ann.ID, query)
 		wantCode(t, "searching "+query, err, chat.NotFound)
 	}
 }
@@ -106,7 +108,10 @@ func TestRegistrationNamesTheField(t *testing.T) {
 		{"email", func(r *chat.Registration) { r.Email = "ann" }},
 		{"email", func(r *chat.Registration) { r.Email = "Ann <ann@example.org>" }},
 		{"email", func(r *chat.Registration) { r.Email = strings.Repeat("a", 250) + "@b.cd" }},
-		{"phoneNum", func(r *chat.Registration) { r.Phone = "" }},
+		{"phoneNum", func(r *chat.Registration) { r.Phone = "55" }},
+		{"nickname", func(r *chat.Registration) { r.Nickname = "An\nn" }},
+		{"nickname", func(r *chat.Registration) { r.Nickname = strings.Repeat("安", 65) }},
+		{"icon", func(r *chat.Registration) { r.Icon = strings.Repeat("x", 257) }},
 		{"phoneNum", func(r *chat.Registration) { r.Phone = "call me" }},
 		{"phoneNum", func(r *chat.Registration) { r.Phone = strings.Repeat("5", 21) }},
 	} {
@@ -262,6 +267,6 @@ func TestEngineAwayIsNotAWrongPassword(t *testing.T) {
 	wantCode(t, "Authenticate", err, chat.Unavailable)
 	_, err = s.ChangePassword(t.Context(), chat.NewUserID(noon()), "secret", "changed")
 	wantCode(t, "ChangePassword", err, chat.Unavailable)
-	_, err = s.Search(t.Context(), "Ann")
+	_, err = s.Search(t.Context(), chat.NewUserID(noon()), "Ann")
 	wantCode(t, "Search", err, chat.Unavailable)
 }

@@ -221,3 +221,17 @@ func (s *Devices) Evict(ctx context.Context, user UserID, here func() (DeviceID,
 	s.End(e)
 	return nil
 }
+
+// LeaveAll implements Leaver: the user's devices are forgotten, with what each of them has received.
+func (s *Devices) LeaveAll(ctx context.Context, user UserID) error {
+	all, err := s.Store.Devices(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if err := s.Store.DeleteDevice(ctx, user, d.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

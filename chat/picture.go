@@ -43,13 +43,41 @@ func (s *Pictures) SetAvatar(ctx context.Context, user UserID, r io.Reader) (nam
 	former, err := s.Accounts.SetPicture(ctx, user, name)
 	if err != nil {
 		// The file stays if the engine did not answer: it may have stored the name all the same.
+		if CodeOf(err) == NotFound { // she deleted her account meanwhile
+			s.remove(name)
+		}
 		return "", err
 	}
-	// A former picture with a URL is the Node server's: not ours to delete.
-	if former != "" && former != name && !strings.Contains(former, "/") {
-		if err := s.Files.Remove(former); err != nil {
-			s.Log.Warn("former picture not removed", "name", former, "error", err)
-		}
+	if former != name {
+		s.remove(former)
 	}
 	return name, nil
+}
+
+// remove deletes the file of a picture that nobody has any more. One with a URL is the Node server's: not ours to delete.
+func (s *Pictures) remove(name string) {
+	if name == "" || strings.Contains(name, "/") {
+		return
+	}
+	if err := s.Files.Remove(name); err != nil {
+		s.Log.Warn("former picture not removed", "name", name, "error", err)
+	}
+}
+
+// LeaveAll implements Leaver: the user's picture goes. Conflict while an upload of hers is under way.
+func (s *Pictures) LeaveAll(ctx context.Context, user UserID) error {
+	if _, busy := s.uploading.LoadOrStore(user, true); busy {
+		return Errorf(Conflict, "an upload of yours is under way")
+	}
+	defer s.uploading.Delete(user)
+	former, err := s.Accounts.SetPicture(ctx, user, "")
+	switch CodeOf(err) {
+	case "":
+		s.remove(former)
+		return nil
+	case NotFound:
+		return nil // with the account
+	default:
+		return err
+	}
 }

@@ -15,7 +15,7 @@ func (s *Accounts) Reset(ctx context.Context, email, username, password, code, s
 	if err := s.takeCode(ctx, email, ForReset, code, source); err != nil {
 		return err
 	}
-	a, err := accountByEmail(ctx, s.Store, email)
+	a, err := s.ByEmail(ctx, email)
 	switch {
 	case CodeOf(err) == NotFound || err == nil && username != "" && username != a.Username:
 		return Errorf(Conflict, "email: no account has it, or one of another username")
@@ -38,10 +38,8 @@ func (s *Accounts) Reset(ctx context.Context, email, username, password, code, s
 			return err
 		}
 	}
-	s.Limits.LoginByAccount.Reset(a.Username)
-	if s.Revoked != nil {
-		s.Revoked(a.ID)
-	}
+	s.unlock(&a)
+	s.revoked(a.ID)
 	return nil
 }
 
@@ -63,23 +61,6 @@ func (s *Accounts) ChangeEmail(ctx context.Context, id UserID, email, password, 
 		return err
 	}
 	return s.Store.SetEmail(ctx, id, a.Email, email)
-}
-
-// confirm returns the account of a user who gives her password once more. Forbidden for a wrong one; TooMany, with her
-// logins.
-func (s *Accounts) confirm(ctx context.Context, id UserID, password string) (Account, error) {
-	a, err := s.Store.Account(ctx, id)
-	if err != nil {
-		return Account{}, err
-	}
-	if retry, ok := s.Limits.LoginByAccount.Allow(a.Username); !ok {
-		return Account{}, tooMany("too many tries at this account", retry)
-	}
-	if ok, _ := s.Passwords.Verify(a.Password, password); !ok || len(password) > maxPassword {
-		return Account{}, Errorf(Forbidden, "password: wrong")
-	}
-	s.Limits.LoginByAccount.Reset(a.Username)
-	return a, nil
 }
 
 func (s *Accounts) takeCode(ctx context.Context, email string, purpose Purpose, code, source string) error {

@@ -172,7 +172,10 @@ func openStorm(t *testing.T) *stormHouse {
 	log, none := slog.New(slog.DiscardHandler), limit.None{}
 	accounts := &chat.Accounts{
 		Store: s.store, Passwords: passwords, Tokens: secrets.NewTokens([]byte("a secret of the storm alone"), time.Now),
-		Limits: chat.AccountLimits{LoginByAccount: none, LoginByAddress: none, RegisterByAddress: none}, Now: time.Now, Log: log,
+		Limits: chat.AccountLimits{
+			LoginByAccount: none, LoginByAddress: none, RegisterByAddress: none, SearchByUser: none, ProfileByUser: none,
+		},
+		Now: time.Now, Log: log,
 	}
 	for i := range stormUsers {
 		account, token, err := accounts.Register(t.Context(), chat.Registration{

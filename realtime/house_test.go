@@ -113,7 +113,10 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	none := limit.None{}
 	h.accounts = &chat.Accounts{
 		Store: h.engine, Passwords: passwords, Tokens: auth.NewTokens([]byte("a secret of the tests alone"), time.Now),
-		Limits: chat.AccountLimits{LoginByAccount: none, LoginByAddress: none, RegisterByAddress: none}, Now: time.Now, Log: log,
+		Limits: chat.AccountLimits{
+			LoginByAccount: none, LoginByAddress: none, RegisterByAddress: none, SearchByUser: none, ProfileByUser: none,
+		},
+		Now: time.Now, Log: log,
 	}
 	cursors := chat.NewCursors(h.engine, log)
 	h.cursors = cursors

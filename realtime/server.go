@@ -122,6 +122,6 @@ func clientAddress(r *http.Request) string {
 func (s *Server) Revoke(user chat.UserID) {
 	s.ended.Add(1)
 	for _, session := range s.hub.Of(user) {
-		session.kick("the password was changed: log in again")
+		session.kick("this login is no longer good: log in again")
 	}
 }

@@ -44,6 +44,7 @@ type userInfo struct {
 	ImgURL   string      `json:"imgUrl"`
 	UserID   chat.UserID `json:"userId"`
 	UID      chat.UserID `json:"uid"`
+	Number   uint64      `json:"number"`
 }
 
 // person is a user as others see her.
@@ -61,7 +62,7 @@ func (d accountDoor) register(c echo.Context, _ chat.Account) (any, error) {
 		return nil, err
 	}
 	a, token, err := d.accounts.Register(c.Request().Context(), q)
-	return d.session(c, "注册成功!", a, token), err
+	return d.session(c, "注册成功!", a, token, err)
 }
 
 func (d accountDoor) login(c echo.Context, _ chat.Account) (any, error) {
@@ -70,11 +71,18 @@ func (d accountDoor) login(c echo.Context, _ chat.Account) (any, error) {
 		return nil, err
 	}
 	a, token, err := d.accounts.Login(c.Request().Context(), username, password, limit.Address(c.RealIP()))
-	return d.session(c, "账号登录成功!", a, token), err
+	return d.session(c, "账号登录成功!", a, token, err)
 }
 
-func (d accountDoor) session(c echo.Context, message string, a chat.Account, token string) sessionReply {
-	return sessionReply{http.StatusOK, message, token, userInfo{a.Username, d.pictures.url(c, a.Picture), a.ID, a.ID}}
+// session answers what has come of a login or registration.
+func (d accountDoor) session(c echo.Context, message string, a chat.Account, token string, err error) (any, error) {
+	if err == nil {
+		a, err = d.accounts.WithNumber(c.Request().Context(), a)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sessionReply{http.StatusOK, message, token, userInfo{a.Username, d.pictures.url(c, a.Picture), a.ID, a.ID, a.Number}}, nil
 }
 
 // passwordReply carries the token that replaces all others of the user.
@@ -95,21 +103,26 @@ func (d accountDoor) changePassword(c echo.Context, me chat.Account) (any, error
 
 // searchReply has no userInfo when nobody was found.
 type searchReply struct {
-	Message  string  `json:"message"`
-	UserInfo *person `json:"userInfo,omitempty"`
+	Message  string     `json:"message"`
+	UserInfo *foundInfo `json:"userInfo,omitempty"`
 }
 
-func (d accountDoor) search(c echo.Context, _ chat.Account) (any, error) {
+// foundInfo is a user as a stranger finds her.
+type foundInfo struct {
+	person
+	Number uint64 `json:"number"`
+}
+
+func (d accountDoor) search(c echo.Context, me chat.Account) (any, error) {
 	q := c.QueryParams()
 	if !q.Has("num") && !q.Has("username") && !q.Has("phoneNum") {
 		return nil, chat.Errorf(chat.Invalid, "num: missing")
 	}
 	wanted := cmp.Or(q.Get("num"), q.Get("username"), q.Get("phoneNum"))
-	a, err := d.accounts.Search(c.Request().Context(), strings.ToValidUTF8(wanted, "\ufffd"))
+	a, err := d.accounts.Search(c.Request().Context(), me.ID, strings.ToValidUTF8(wanted, "\ufffd"))
 	switch chat.CodeOf(err) {
 	case "":
-		p := d.pictures.person(c, a)
-		return searchReply{"查询成功", &p}, nil
+		return searchReply{"查询成功", &foundInfo{d.pictures.person(c, a), a.Number}}, nil
 	case chat.NotFound:
 		return searchReply{"没有找到对应用户", nil}, nil
 	default:

@@ -16,7 +16,7 @@ import (
 func TestAnnRegistersAndLogsIn(t *testing.T) {
 	h := open(t)
 	a := h.json("/toregister", `{"username":"安","password":"pw","email":"Ann@example.com","phoneNum":"13800000001"}`)
-	a.says(200, `{"err_code":200,"message":"注册成功!","token":"*","userInfo":{"username":"安","imgUrl":"","userId":"*","uid":"*"}}`)
+	a.says(200, `{"err_code":200,"message":"注册成功!","token":"*","userInfo":{"username":"安","imgUrl":"","userId":"*","uid":"*","number":-1}}`)
 	id := a.text("userInfo", "uid")
 	if !chat.UserID(id).Valid() || id != a.text("userInfo", "userId") {
 		t.Errorf("uid %q, userId %q: want the same id", id, a.text("userInfo", "userId"))
@@ -27,7 +27,7 @@ func TestAnnRegistersAndLogsIn(t *testing.T) {
 		"JSON":       h.json("/login", `{"username":"安","password":"pw"}`),
 		"urlencoded": h.form("/login", []string{"username", "安", "password", "pw"}),
 	} {
-		b.says(200, `{"err_code":200,"message":"账号登录成功!","token":"*","userInfo":{"username":"安","imgUrl":"","userId":"`+id+`","uid":"`+id+`"}}`)
+		b.says(200, `{"err_code":200,"message":"账号登录成功!","token":"*","userInfo":{"username":"安","imgUrl":"","userId":"`+id+`","uid":"`+id+`","number":-1}}`)
 		if got := h.get("/friendList", "Authorization", "Bearer "+b.text("token")).status; got != 200 {
 			t.Errorf("%s: her token is answered with %d", name, got)
 		}
@@ -38,7 +38,7 @@ func TestBobRegistersByForm(t *testing.T) {
 	h := open(t)
 	bob := []string{"username", "bob & co", "password", "p=w+d%", "email", "bob@example.com", "phoneNum", "+86 138", "color", "red"}
 	h.form("/toregister", bob).says(200,
-		`{"err_code":200,"message":"注册成功!","token":"*","userInfo":{"username":"bob & co","imgUrl":"","userId":"*","uid":"*"}}`)
+		`{"err_code":200,"message":"注册成功!","token":"*","userInfo":{"username":"bob & co","imgUrl":"","userId":"*","uid":"*","number":-1}}`)
 	if got := h.json("/login", `{"username":"bob & co","password":"p=w+d%"}`).status; got != 200 {
 		t.Errorf("login: %d", got)
 	}
@@ -54,7 +54,7 @@ func TestPhoneGivenAsNumber(t *testing.T) {
 		t.Errorf("the digits must come as they were sent: %d", got)
 	}
 	h.get("/serach/user?num=13800000001", "Authorization", "Bearer "+ann.text("token")).says(200,
-		`{"message":"查询成功","userInfo":{"userName":"ann","userID":"*","userImg":""}}`)
+		`{"message":"查询成功","userInfo":{"userName":"ann","userID":"*","userImg":"","number":-1}}`)
 }
 
 func TestTakenAtRegistration(t *testing.T) {
@@ -123,7 +123,7 @@ func TestUserOfTheNodeServerLogsIn(t *testing.T) {
 	}
 	h.form("/login", []string{"username", "dora", "password", "123456"}).says(200, `{"err_code":200,"message":"账号登录成功!",
 		"token":"*","userInfo":{"username":"dora","imgUrl":"http://192.168.0.108:3000/mongo/img/1.jpg",
-		"userId":"5e7d0000000000000000d04a","uid":"5e7d0000000000000000d04a"}}`)
+		"userId":"5e7d0000000000000000d04a","uid":"5e7d0000000000000000d04a","number":-1}}`)
 }
 
 func TestAnnChangesHerPassword(t *testing.T) {
@@ -146,7 +146,7 @@ func TestAnnChangesHerPassword(t *testing.T) {
 func TestBobSearches(t *testing.T) {
 	h := open(t)
 	bob, carl := h.join("bob"), h.join("卡尔 & co")
-	found := `{"message":"查询成功","userInfo":{"userName":"卡尔 & co","userID":"` + carl.id + `","userImg":""}}`
+	found := `{"message":"查询成功","userInfo":{"userName":"卡尔 & co","userID":"` + carl.id + `","userImg":"","number":-1}}`
 	none := `{"message":"没有找到对应用户"}`
 	a, err := h.accounts.Account(context.Background(), chat.UserID(carl.id))
 	if err != nil {
@@ -205,7 +205,7 @@ func TestPacedDoors(t *testing.T) {
 		return limit.New(2, 1500*time.Millisecond, func() time.Time { return now })
 	}
 	h := open(t, func(c *routes.Config) {
-		c.Accounts.Limits = chat.AccountLimits{LoginByAccount: slow(), LoginByAddress: limit.None{}, RegisterByAddress: slow()}
+		c.Accounts.Limits.LoginByAccount, c.Accounts.Limits.RegisterByAddress = slow(), slow()
 	})
 	for _, door := range []struct{ path, body string }{
 		{"/login", `{"username":"ann","password":"guess"}`},

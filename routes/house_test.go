@@ -71,6 +71,7 @@ func open(t *testing.T, change ...func(*routes.Config)) *house {
 			Tokens:    auth.NewTokens([]byte("a secret of the tests alone"), time.Now),
 			Limits: chat.AccountLimits{
 				LoginByAccount: limit.None{}, LoginByAddress: limit.None{}, RegisterByAddress: limit.None{},
+				SearchByUser: limit.None{}, ProfileByUser: limit.None{},
 			},
 			Now: time.Now,
 			Log: log,
@@ -143,7 +144,8 @@ func (h *house) form(path string, pairs []string, header ...string) answer {
 	return h.ask("POST", path, strings.NewReader(form.Encode()), append(header, "Content-Type", "application/x-www-form-urlencoded")...)
 }
 
-// says checks the whole answer: the status and the JSON, in which "*" stands for any text.
+// says checks the whole answer: the status and the JSON, in which "*" stands for any text and -1 for any
+// number above 0.
 func (a answer) says(status int, want string) answer {
 	a.t.Helper()
 	if a.status != status {
@@ -212,6 +214,9 @@ func fits(got, want any) bool {
 	case string:
 		g, ok := got.(string)
 		return ok && (w == "*" && g != "" || g == w)
+	case float64:
+		g, ok := got.(float64)
+		return ok && (w == -1 && g > 0 || g == w)
 	default:
 		return got == want
 	}

@@ -60,6 +60,32 @@ func readBody(c echo.Context, fields ...field) error { return readFields(c, fiel
 
 // readFields is readBody with fields that the body may lack: what they go to stays as it is then.
 func readFields(c echo.Context, fields []field, optional ...field) error {
+	all := slices.Concat(fields, optional)
+	options, texts := make([]option, len(all)), make([]*string, len(all))
+	for i, f := range all {
+		options[i] = option{f.name, &texts[i]}
+	}
+	if err := readOptions(c, options...); err != nil {
+		return err
+	}
+	for i, f := range all {
+		if texts[i] != nil && *texts[i] != "" {
+			*f.into = *texts[i]
+		} else if i < len(fields) {
+			return chat.Errorf(chat.Invalid, "%s: missing", f.name)
+		}
+	}
+	return nil
+}
+
+// option is a text that a body may have, and where it goes: nil when there is none.
+type option struct {
+	name string
+	into **string
+}
+
+// readOptions is readBody for fields that may be missing, or empty.
+func readOptions(c echo.Context, options ...option) error {
 	r := c.Request()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -69,29 +95,25 @@ func readFields(c echo.Context, fields []field, optional ...field) error {
 	if err != nil {
 		return err
 	}
-	for i, f := range slices.Concat(fields, optional) {
-		text, err := lookup(f.name)
-		switch {
-		case err != nil:
-			return err
-		case text == "" && i >= len(fields):
-			continue
-		case text == "":
-			return chat.Errorf(chat.Invalid, "%s: missing", f.name)
-		case !utf8.ValidString(text):
-			return chat.Errorf(chat.Invalid, "%s: not UTF-8", f.name)
+	for _, o := range options {
+		text, err := lookup(o.name)
+		if err == nil && text != nil && !utf8.ValidString(*text) {
+			err = chat.Errorf(chat.Invalid, "%s: not UTF-8", o.name)
 		}
-		*f.into = text
+		if err != nil {
+			return err
+		}
+		*o.into = text
 	}
 	return nil
 }
 
-// lookup finds a field's text, "" when there is none.
-type lookup func(name string) (string, error)
+// lookup finds a field's text, nil when there is none.
+type lookup func(name string) (*string, error)
 
 func parseBody(h http.Header, body []byte) (lookup, error) {
 	if len(body) == 0 {
-		return func(string) (string, error) { return "", nil }, nil
+		return func(string) (*string, error) { return nil, nil }, nil
 	}
 	kind, params, err := mime.ParseMediaType(h.Get(echo.HeaderContentType))
 	charset := strings.ToLower(params["charset"])
@@ -122,16 +144,17 @@ func parseJSON(body []byte) (lookup, error) {
 	case err != nil || object == nil: // null leaves the map as it was
 		return nil, chat.Errorf(chat.Invalid, "the body must be a JSON object")
 	}
-	return func(name string) (text string, err error) {
+	return func(name string) (text *string, err error) {
 		value := object[name]
 		if len(value) == 0 {
-			return "", nil
+			return nil, nil
 		}
 		switch value[0] {
-		case '"', 'n': // null leaves the text empty
+		case '"', 'n': // null is no text
 			err = json.Unmarshal(value, &text)
 		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-			return string(value), nil
+			number := string(value)
+			text = &number
 		default:
 			err = chat.Errorf(chat.Invalid, "%s: must be text", name)
 		}
@@ -144,11 +167,15 @@ func parseForm(body []byte) (lookup, error) {
 	if err != nil {
 		return nil, chat.Errorf(chat.Invalid, "the body is not a valid urlencoded form")
 	}
-	return func(name string) (string, error) {
-		if len(form[name]) > 1 {
-			return "", chat.Errorf(chat.Invalid, "%s: given more than once", name)
+	return func(name string) (*string, error) {
+		switch values := form[name]; len(values) {
+		case 0:
+			return nil, nil
+		case 1:
+			return &values[0], nil
+		default:
+			return nil, chat.Errorf(chat.Invalid, "%s: given more than once", name)
 		}
-		return form.Get(name), nil
 	}, nil
 }
 

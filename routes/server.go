@@ -83,6 +83,7 @@ func New(cfg Config) http.Handler {
 	table := slices.Concat(
 		accountDoor{cfg.Accounts, pictures}.routes(),
 		codeDoor{cfg.Codes, cfg.Accounts}.routes(),
+		profileDoor{cfg.Accounts, pictures}.routes(),
 		friendDoor{cfg.Friends, pictures}.routes(),
 		pictures.routes(),
 		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),

@@ -153,7 +153,7 @@ func TestAnnMovesFromTheNodeServerAndLogsIn(t *testing.T) {
 	noError(t, err)
 	accounts := &chat.Accounts{
 		Store: s, Passwords: passwords, Tokens: auth.NewTokens([]byte("a secret of 16 b"), noon), Now: noon, Log: log,
-		Limits: chat.AccountLimits{LoginByAccount: free{}, LoginByAddress: free{}, RegisterByAddress: free{}},
+		Limits: chat.AccountLimits{LoginByAccount: free{}, LoginByAddress: free{}, RegisterByAddress: free{}, SearchByUser: free{}, ProfileByUser: free{}},
 	}
 	if _, _, err := accounts.Login(t.Context(), "ann", "654321", "192.0.2.1"); chat.CodeOf(err) != chat.Unauthenticated {
 		t.Errorf("with another's password: %v", err)
