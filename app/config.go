@@ -35,6 +35,8 @@ type Config struct {
 	Trust          bool
 	Admins         []string // user ids and usernames
 	OneDevice      bool
+	AskFriends     bool // before they are friends
+	FriendsOnly    bool // may write to a user
 	PresenceGrace  time.Duration
 	RateLimits     bool
 	SMTP           auth.Relay    // that codes are mailed by; the zero one to log them
@@ -149,6 +151,14 @@ func settings() []setting {
 		{"DEVICES", "many", "that a user may be logged in on: many, or one, where a login ends the others", func(c *Config, v string) error {
 			c.OneDevice = v == "one"
 			return oneOf(v, "many", "one")
+		}},
+		{"FRIENDS", "open", "open: POST /Addfriends adds at once, one way; ask: the other is asked first", func(c *Config, v string) error {
+			c.AskFriends = v == "ask"
+			return oneOf(v, "open", "ask")
+		}},
+		{"DIRECT_CHAT", "anyone", "who may write to a user: anyone, or friends, whom she counts as such", func(c *Config, v string) error {
+			c.FriendsOnly = v == "friends"
+			return oneOf(v, "anyone", "friends")
 		}},
 		duration("PRESENCE_GRACE", "5s", "how long a user who lost her last socket stays online to her friends", func(c *Config) *time.Duration { return &c.PresenceGrace }),
 		{"RATE_LIMITS", "on", "on or off", func(c *Config, v string) error {

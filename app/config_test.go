@@ -27,7 +27,7 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, ChangeTime: 24 * time.Hour, BcryptCost: 10, PresenceGrace: 5 * time.Second,
+		Port: 3000, DataDir: "./data", TmpDir: "./tmp", RateLimits: true, ChangeTime: 24 * time.Hour, RoomBacklog: 200, BcryptCost: 10, PresenceGrace: 5 * time.Second,
 		MaxUpload: 10 << 20, UploadQuota: 1 << 30, UploadKeep: 24 * time.Hour,
 		ConnectionsPerAddress: 5000, HandshakesPerSecond: 200,
 		Transport: socketio.Config{
@@ -46,12 +46,12 @@ func TestEmptyEnvironmentWorks(t *testing.T) {
 func TestSettingsAreRead(t *testing.T) {
 	c, err := Load(environment("HOST=127.0.0.1", "PORT=0", "MONGO_URI=mongodb://db/x", "JWT_SECRET=0123456789abcdef",
 		"PUBLIC_URL=https://chat.example", "CORS_ORIGINS=https://a.example, https://b.example",
-		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "ADMIN_USERS=ann, bob", "DEVICES=one", "RETENTION_DAYS=30", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug",
+		"TRUSTED_PROXIES=10.0.0.0/8,::1", "SOCKET_AUTH=trust", "ADMIN_USERS=ann, bob", "DEVICES=one", "FRIENDS=ask", "DIRECT_CHAT=friends", "RETENTION_DAYS=30", "RATE_LIMITS=off", "BCRYPT_COST=4", "LOG_LEVEL=debug",
 		"MAX_UPLOAD=1000", "UPLOAD_QUOTA=5000", "UPLOAD_TYPES=image/*, text/plain", "UPLOAD_KEEP=1h"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || len(c.Admins) != 2 || !c.Trust || !c.OneDevice || c.Retention != 720*time.Hour || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
+	if len(c.Origins) != 2 || len(c.TrustedProxies) != 2 || len(c.Admins) != 2 || !c.Trust || !c.OneDevice || !c.AskFriends || !c.FriendsOnly || c.Retention != 720*time.Hour || c.RateLimits || c.Port != 0 || c.LogLevel != -4 {
 		t.Errorf("%+v", c)
 	}
 	if c.MaxUpload != 1000 || c.UploadQuota != 5000 || len(c.UploadTypes) != 2 || c.UploadKeep != time.Hour {
@@ -62,7 +62,7 @@ func TestSettingsAreRead(t *testing.T) {
 func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 	for _, bad := range []string{
 		"PORT=http", "PORT=-1", "PORT=65536", "MONGO_URI=localhost:27017", "REDIS_URL=redis://here", "JWT_SECRET=tooshort",
-		"PUBLIC_URL=chat.example", "CORS_ORIGINS=a.example", "TRUSTED_PROXIES=everyone", "SOCKET_AUTH=no", "DEVICES=two", "RATE_LIMITS=1",
+		"PUBLIC_URL=chat.example", "CORS_ORIGINS=a.example", "TRUSTED_PROXIES=everyone", "SOCKET_AUTH=no", "DEVICES=two", "FRIENDS=closed", "DIRECT_CHAT=nobody", "RATE_LIMITS=1",
 		"PRESENCE_GRACE=5", "CHANGE_TIME=1", "CHANGE_TIME=-1h", "RETENTION_DAYS=-1",
 		"DEBUG_ADDR=:6060", "BCRYPT_COST=3", "BCRYPT_COST=21", "LOG_LEVEL=loud", "PING_INTERVAL=25", "PING_TIMEOUT=0s", "MAX_PAYLOAD=-1",
 		"MAX_ATTACHMENTS=many", "CONNECTIONS_PER_ADDRESS=0", "HANDSHAKES_PER_SECOND=0",

@@ -120,6 +120,11 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Store: engine, Bodies: bodies, Most: int64(cfg.MaxUpload), Quota: int64(cfg.UploadQuota), Types: cfg.UploadTypes,
 		Keep: cfg.UploadKeep, Now: now, Log: log,
 	}
+	friends := &chat.Friends{
+		Store: engine, Accounts: engine, Now: now, AskFirst: cfg.AskFriends, FriendsOnly: cfg.FriendsOnly, Presence: presence,
+		Changed: s.messages.Forget,
+	}
+	s.messages.Gate = friends.MayWrite
 	s.messages.LogTo(log)
 	s.messages.ChangeTime, s.messages.RoomBacklog = cfg.ChangeTime, cfg.RoomBacklog
 	err = s.extend(embedded, now)
@@ -133,7 +138,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	door := realtime.Config{
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
 		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Syncs: chat.NewSyncs(engine, cursors),
-		Registry: registry, Presence: presence,
+		Registry: registry, Presence: presence, Friends: friends,
 		Files: files, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 		Devices: &chat.Devices{
 			Store: engine, Accounts: engine, Sockets: engine, Cursors: cursors, Now: now, One: cfg.OneDevice,
@@ -150,14 +155,15 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.doors = doors{s.door}
 	avatars := &chat.Pictures{Files: pictures, Accounts: engine, Log: log}
 	s.accounts.Revoked = s.doors.Revoke
-	s.accounts.Leavers = []chat.Leaver{door.Devices, avatars}
+	s.accounts.Leavers = []chat.Leaver{friends, door.Devices, avatars}
 	s.accounts.Stays = staysAdministrator(cfg.Admins)
 	door.Devices.End = s.doors.Evict
+	friends.Tell = those[chat.FriendAudience](s.doors)
 	cursors.Moved = s.door.Moved
 	s.handler = routes.New(routes.Config{
 		Accounts: s.accounts,
 		Codes:    s.accounts.Codes,
-		Friends:  &chat.Friends{Store: engine, Accounts: engine, Now: now},
+		Friends:  friends,
 		Pictures: avatars,
 		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door,
 		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,

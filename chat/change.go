@@ -28,7 +28,8 @@ const changeTries = 5
 // numbers, each when it is durable; it should not wait for a client.
 //
 // Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's or the
-// server's message, when it was sent longer ago than ChangeTime, or while she is muted in its room; Conflict for one that
+// server's message, when it was sent longer ago than ChangeTime, or while she is muted in its room, or may not write to its
+// receiver; Conflict for one that
 // was recalled; Unavailable, and then it may have happened all the same.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
@@ -36,6 +37,10 @@ func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint6
 	}
 	if room, ok := conv.Room(); ok { // who may not write says nothing new in an old message either
 		if err := s.Rooms.MayWrite(ctx, user, room); err != nil {
+			return Message{}, err
+		}
+	} else if other, ok := conv.Other(user); ok {
+		if err := s.mayWrite(ctx, conv, user, other); err != nil {
 			return Message{}, err
 		}
 	}

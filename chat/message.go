@@ -140,7 +140,11 @@ type Messages struct {
 	now       func() time.Time
 	committer *committer
 	changing  *turns
-	known     recent[ConvID] // conversations whose people exist
+	passages  recent[passage, verdict] // see mayWrite
+
+	// Gate says whether a user may write to another, who exists: Forbidden if not. It is not asked again for every message:
+	// see Forget. Nil means that everybody may. It is set before Start.
+	Gate func(ctx context.Context, from, to UserID) error
 
 	// Cursors keeps who was mentioned; nil forgets it. It is set before Start.
 	Cursors *Cursors
@@ -174,7 +178,7 @@ func (s *Messages) Close(ctx context.Context) error { return s.committer.close(c
 // refuses at once while the engine is away.
 //
 // Errors: Invalid, TooLarge, NotFound for an unknown receiver, a room that the sender is not in, or a file that is about to
-// be deleted, Forbidden while she is muted, Unavailable.
+// be deleted, Forbidden while she is muted, or for a receiver who does not take it, Unavailable.
 func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 	if err := d.check(); err != nil {
 		return err
@@ -207,22 +211,7 @@ func (s *Messages) address(ctx context.Context, d *Draft) (ConvID, error) {
 		return RoomConv(d.Room), s.Rooms.MayWrite(ctx, d.Sender, d.Room)
 	}
 	conv := DirectConv(d.Sender, d.To)
-	if s.known.has(conv) {
-		return conv, nil
-	}
-	if s.committer.isAway() {
-		return "", errRefused()
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
-	if _, err := s.accounts.Account(ctx, d.To); err != nil {
-		if CodeOf(err) == NotFound {
-			return "", Errorf(NotFound, "toUserid: no such user")
-		}
-		return "", err
-	}
-	s.known.add(conv)
-	return conv, nil
+	return conv, s.mayWrite(ctx, conv, d.Sender, d.To)
 }
 
 func (d *Draft) check() error {

@@ -212,7 +212,7 @@ func openStorm(t *testing.T) *stormHouse {
 	s.door = realtime.New(realtime.Config{
 		Accounts: accounts, Messages: messages, Cursors: cursors,
 		Receipts: &chat.Receipts{Messages: s.store, Cursors: cursors}, Syncs: chat.NewSyncs(s.store, cursors),
-		Registry: registry, Presence: presence,
+		Registry: registry, Presence: presence, Friends: &chat.Friends{Store: s.store, Accounts: s.store, Now: time.Now},
 		Devices: &chat.Devices{Store: s.store, Sockets: s.store, Cursors: cursors, Now: time.Now}, Now: time.Now, Log: log,
 		Transport: socketio.Config{
 			Engine:    engineio.Config{PingInterval: stormPingInterval, PingTimeout: stormPingTimeout},

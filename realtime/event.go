@@ -29,7 +29,7 @@ func eventTable() map[string]event {
 	all := make(map[string]event)
 	for _, table := range []map[string]event{
 		loginEvents(), messageEvents(), receiptEvents(), deviceEvents(), searchEvents(),
-		changeEvents(), typingEvents(), presenceEvents(), syncEvents(), roomEvents(),
+		changeEvents(), typingEvents(), presenceEvents(), syncEvents(), roomEvents(), friendEvents(),
 	} {
 		for name, e := range table {
 			all[name] = e

@@ -42,6 +42,7 @@ type house struct {
 	accounts *chat.Accounts
 	messages *chat.Messages
 	cursors  *chat.Cursors
+	friends  *chat.Friends
 	engine   *faultyStore
 	bodies   *media.Files
 	ahead    atomic.Int64 // how far the house's clock is set ahead
@@ -147,6 +148,8 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 		// Clients of these tests read when their story comes to it, on a slow machine long after the server is used to.
 		Transport: socketio.Config{Engine: engineio.Config{PingTimeout: time.Hour, WriteTimeout: time.Hour}},
 	}
+	cfg.Friends = &chat.Friends{Store: h.engine, Accounts: h.engine, Now: h.now, Presence: presence, Changed: h.messages.Forget}
+	h.friends, h.messages.Gate = cfg.Friends, cfg.Friends.MayWrite
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -154,6 +157,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 		t.Fatal(err)
 	}
 	h.door = realtime.New(cfg)
+	h.friends.Tell = []chat.FriendAudience{h.door}
 	h.accounts.Revoked = h.door.Revoke
 	cfg.Devices.End = h.door.Evict
 	cursors.Moved = h.door.Moved

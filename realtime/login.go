@@ -300,6 +300,7 @@ func (s *session) start(ctx context.Context, to answerTo, who identity) error {
 	}
 	s.emit("login", reply)
 	s.answer(to, reply)
+	s.door.tellWaiting(s, user)
 	s.begun(standing)
 	return nil
 }

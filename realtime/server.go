@@ -29,7 +29,8 @@ type Config struct {
 	Registry *chat.Registry
 	Presence *chat.Presence // its Run is given the door
 	Files    *chat.Files    // keeps what comes as binary content
-	Rooms    *chat.Rooms    // nil means that there are none
+	Friends  *chat.Friends
+	Rooms    *chat.Rooms // nil means that there are none
 	Now      func() time.Time
 	Log      *slog.Logger
 
@@ -59,6 +60,9 @@ type Server struct {
 	crowds  sync.Pool     // *[]hearer
 	heard   atomic.Uint64 // events
 	ended   atomic.Uint64 // how often tokens died, see still
+
+	welcoming sync.Mutex // guards what follows
+	welcomes  []welcome  // see tellWaiting
 }
 
 // maxReplays bounds how many sessions read their backlog at once, so that a thousand that come back together do not

@@ -79,10 +79,13 @@ func readTyping(e *socketio.Event) (h hint, err error) {
 	return h, nil
 }
 
+// hintUser relays a hint to one user. One for whom who may not write to her ends here: its sender is told nothing new.
 func (s *session) hintUser(h hint) {
-	if sessions := s.door.hub.Of(h.to); len(sessions) > 0 {
-		s.tellHint(sessions, typingFrame(h))
+	sessions := s.door.hub.Of(h.to)
+	if len(sessions) == 0 || s.door.cfg.Messages.MayWrite(context.Background(), h.from, h.to) != nil { // bounded by the rule
+		return
 	}
+	s.tellHint(sessions, typingFrame(h))
 }
 
 // hintRoom relays a hint to a small room. One of a muted member ends here.
