@@ -36,7 +36,8 @@ type AccountStore interface {
 	AccountByUsername(ctx context.Context, username string) (Account, error)
 	// AccountByPhone returns the account with this phone number, or NotFound.
 	AccountByPhone(ctx context.Context, phone string) (Account, error)
-	// AccountByEmail returns the account with this email address, compared to the letter, or NotFound.
+	// AccountByEmail returns the account with this email address, or else one whose address it is in lower case; or
+	// NotFound.
 	AccountByEmail(ctx context.Context, email string) (Account, error)
 	// AccountByNumber returns the account with this number, or NotFound.
 	AccountByNumber(ctx context.Context, number uint64) (Account, error)

@@ -1,8 +1,10 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -77,6 +79,12 @@ type handle struct {
 	key   []byte
 }
 
+// lower is the key by which the account is found under its email in lower case; ok is false where that is its email.
+func (a *account) lower() (k []byte, ok bool) {
+	lower := strings.ToLower(a.Email)
+	return named(kindLower, lower), lower != a.Email
+}
+
 // handles are those that the account has, but for its id.
 func (a *account) handles() []handle {
 	var all []handle
@@ -106,6 +114,11 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 		for _, h := range append(v.handles(), handle{"id", id}) {
 			if err := s.take(c, h, id[1:]); err != nil {
 				return err
+			}
+		}
+		if k, ok := v.lower(); ok {
+			if err := c.Set(k, id[1:], nil); err != nil {
+				return broken(err)
 			}
 		}
 		return c.put(id, v)
@@ -179,7 +192,11 @@ func (s *Store) AccountByPhone(ctx context.Context, phone string) (chat.Account,
 
 // AccountByEmail implements chat.AccountStore.
 func (s *Store) AccountByEmail(ctx context.Context, email string) (chat.Account, error) {
-	return s.accountBy(ctx, named(kindEmail, email))
+	a, err := s.accountBy(ctx, named(kindEmail, email))
+	if chat.CodeOf(err) == chat.NotFound {
+		return s.accountBy(ctx, named(kindLower, email))
+	}
+	return a, err
 }
 
 // AccountByNumber implements chat.AccountStore.
@@ -267,17 +284,39 @@ func (s *Store) SetEmail(ctx context.Context, id chat.UserID, old, new string) e
 		case new == old:
 			return nil
 		}
-		if old != "" {
-			if err := c.Delete(named(kindEmail, old), nil); err != nil {
-				return broken(err)
-			}
+		if err := s.forgetEmail(c, a, user); err != nil {
+			return err
 		}
 		a.Email = new
 		if new == "" {
 			return nil
 		}
+		if k, ok := a.lower(); ok {
+			if err := c.Set(k, user, nil); err != nil {
+				return broken(err)
+			}
+		}
 		return s.take(c, handle{"email", named(kindEmail, new)}, user)
 	})
+}
+
+// forgetEmail frees the email of an account.
+func (s *Store) forgetEmail(c *change, a *account, user []byte) error {
+	if a.Email == "" {
+		return nil
+	}
+	if err := c.Delete(named(kindEmail, a.Email), nil); err != nil {
+		return broken(err)
+	}
+	k, ok := a.lower()
+	if !ok {
+		return nil
+	}
+	// Another account's may differ in capitals alone, and be the one that is found in lower case.
+	if of, _, err := s.get(k); err != nil || !bytes.Equal(of, user) {
+		return err
+	}
+	return broken(c.Delete(k, nil))
 }
 
 // alterAccount changes what nobody is found by.

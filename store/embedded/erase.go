@@ -24,6 +24,9 @@ func (s *Store) EraseAccount(ctx context.Context, id chat.UserID, at time.Time) 
 			return nil
 		}
 		left := account{Number: a.Number, Erased: at}
+		if err := s.forgetEmail(c, &a, k[1:]); err != nil {
+			return err
+		}
 		a.Number = 0
 		for _, h := range a.handles() {
 			if err := c.Delete(h.key, nil); err != nil {

@@ -116,6 +116,11 @@ func (i *importer) account(a *chat.Account) error {
 			return err
 		}
 	}
+	if lower, ok := v.lower(); ok {
+		if err := i.set(lower, k[1:]); err != nil {
+			return err
+		}
+	}
 	i.added++
 	return putJSON(i.Batch, k, v)
 }

@@ -18,6 +18,7 @@ import (
 //	e     email                                 its user
 //	p     phone                                 its user
 //	C     purpose (behind length), email        email code: JSON
+//	E     email in lower case                   its user, where the email has capitals
 //	N     number (8 bytes, big endian)          its user, also when she was erased
 //	f     owner, friend                         friendship: JSON
 //	t     owner, other                          since when owner blocks other: JSON
@@ -50,6 +51,7 @@ const (
 	kindEmail    = 'e'
 	kindPhone    = 'p'
 	kindCode     = 'C'
+	kindLower    = 'E'
 	kindNumber   = 'N'
 	kindFriend   = 'f'
 	kindBlock    = 't'

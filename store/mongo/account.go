@@ -26,6 +26,9 @@ type userDoc struct {
 	Number   int64              `bson:"number,omitempty"`
 	Profile  profile            `bson:",inline"`
 	Erased   time.Time          `bson:"erased,omitempty"` // then all but _id and number is gone
+
+	// EmailLower is the email in lower case where it has capitals, as the Node server kept them: see noteEmails.
+	EmailLower string `bson:"emailLower,omitempty"`
 }
 
 // profile is the part of a user's document that is hers to write.
@@ -42,6 +45,7 @@ func newUserDoc(a *chat.Account) (d userDoc, ok bool) {
 	return userDoc{
 		ID: id, Username: a.Username, Password: a.Password, Email: a.Email, PhoneNum: a.Phone, ImgURL: a.Picture,
 		Created: a.Created, Revoked: tokenTexts(a.Revoked), Number: int64(a.Number), Profile: profile(a.Profile),
+		EmailLower: lowerOf(a.Email),
 	}, ok
 }
 
@@ -100,11 +104,6 @@ func (s *Store) AccountByUsername(ctx context.Context, username string) (chat.Ac
 // AccountByPhone returns the account with this phone number, or NotFound.
 func (s *Store) AccountByPhone(ctx context.Context, phone string) (chat.Account, error) {
 	return s.account(ctx, "phoneNum", phone)
-}
-
-// AccountByEmail returns the account with this email address, or NotFound.
-func (s *Store) AccountByEmail(ctx context.Context, email string) (chat.Account, error) {
-	return s.account(ctx, "email", email)
 }
 
 // AccountByNumber returns the account with this number, or NotFound.

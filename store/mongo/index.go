@@ -25,6 +25,7 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		{s.users, "email", true, true},
 		{s.users, "phoneNum", true, true},
 		{s.users, "number", true, true},
+		{s.users, "emailLower", false, true},
 		{s.messages, "key", true, true},
 		{s.messages, "changeKey", true, true},
 		{s.messages, "files", false, true},

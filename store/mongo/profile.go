@@ -21,23 +21,6 @@ func (s *Store) SetNumber(ctx context.Context, id chat.UserID, number uint64) er
 	return s.takenBy(ctx, err, id, bson.E{Key: "number", Value: int64(number)})
 }
 
-// SetEmail replaces the email address if it still is old: see chat.AccountStore.
-func (s *Store) SetEmail(ctx context.Context, id chat.UserID, old, new string) error {
-	was := bson.E{Key: "email", Value: old}
-	if old == "" {
-		was = absent("email", "")
-	}
-	update := set(bson.D{{Key: "email", Value: new}})
-	if new == "" {
-		update = bson.D{{Key: "$unset", Value: bson.D{{Key: "email", Value: ""}}}}
-	}
-	changed, err := s.swap(ctx, id, was, update)
-	if err == nil && !changed {
-		err = chat.Errorf(chat.Conflict, "the email has changed meanwhile")
-	}
-	return s.takenBy(ctx, err, id, bson.E{Key: "email", Value: new})
-}
-
 // takenBy makes a failed update a Conflict when another user has the value that it was to set. MongoDB says so itself;
 // FerretDB keeps the unique index too, and does not say that this was the reason.
 func (s *Store) takenBy(ctx context.Context, err error, id chat.UserID, value bson.E) error {

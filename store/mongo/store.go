@@ -97,6 +97,9 @@ func Open(ctx context.Context, uri string, log *slog.Logger) (*Store, error) {
 		s.Close()
 		return nil, err
 	}
+	if err := s.noteEmails(ctx); err != nil {
+		log.Warn("some users are found by their email only with the capitals that it was stored with", "error", err)
+	}
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ func profileStories() []story {
 	return []story{
 		{name: "many lack what is optional", tell: profileLacking},
 		{name: "a profile changes field by field", tell: profileChanges},
+		{name: "an email with capitals is found without them", tell: profileCapitals},
 		{name: "an email changes if it still is the old one", tell: profileEmail},
 		{name: "fifty want the same email", tell: profileEmailRace},
 		{name: "fifty change the same email", tell: profileEmailsRace, updateRace: true},
@@ -107,6 +108,43 @@ func profileEmail(t *testing.T, p *place) {
 	bob.Email = ""
 	wantStored(t, p, ann)
 	wantStored(t, p, bob)
+}
+
+func profileCapitals(t *testing.T, p *place) {
+	ann, annie, bob := newAccount("Ann"), newAccount("Annie"), newAccount("Bob")
+	ann.Email, annie.Email, bob.Email = "Ann@Example.org", "ann@example.org", "BOB@example.org"
+	wantFound := func(email string, want chat.Account) {
+		t.Helper()
+		got, err := p.AccountByEmail(t.Context(), email)
+		if err != nil || got.ID != want.ID {
+			t.Errorf("%q finds %q, error %v, want %q", email, got.Username, err, want.Username)
+		}
+	}
+	wantNobody := func(email string) {
+		t.Helper()
+		got, err := p.AccountByEmail(t.Context(), email)
+		wantCode(t, fmt.Sprintf("%q finds %q", email, got.Username), err, chat.NotFound)
+	}
+	create(t, p, ann, bob)
+	wantFound("Ann@Example.org", ann)
+	wantFound("ann@example.org", ann)
+	wantNobody("ANN@example.org")
+	create(t, p, annie)
+	wantFound("Ann@Example.org", ann)
+	wantFound("ann@example.org", annie)
+	archive := exported(t, p)
+	noError(t, p.SetEmail(t.Context(), annie.ID, annie.Email, "annie@example.org"))
+	wantFound("ann@example.org", ann)
+	noError(t, p.SetEmail(t.Context(), ann.ID, ann.Email, "New@example.org"))
+	wantFound("new@example.org", ann)
+	wantNobody("ann@example.org")
+	noError(t, p.EraseAccount(t.Context(), bob.ID, noon()))
+	wantNobody("bob@example.org")
+
+	p = newPlace(t, p.engine)
+	imported(t, p, archive)
+	wantFound("bob@example.org", bob)
+	wantFound("ann@example.org", annie)
 }
 
 // crowd creates so many accounts without what they are about to want.

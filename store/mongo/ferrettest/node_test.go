@@ -60,6 +60,13 @@ func TestNodeServersUsersAreReadAsTheyAre(t *testing.T) {
 			t.Errorf("by phone %+v, by name %+v", byPhone, a)
 		}
 
+		// Without capitals too, as people write their addresses today.
+		byEmail, err := s.AccountByEmail(t.Context(), story.name+"@example.org")
+		noError(t, err)
+		if !reflect.DeepEqual(byEmail, a) {
+			t.Errorf("by email %+v, by name %+v", byEmail, a)
+		}
+
 		// Her first login replaces the password, her first upload the picture; the rest stays as it was.
 		noError(t, s.SetPassword(t.Context(), a.ID, a.Password, "$2a$10$fresh"))
 		former, err := s.SetPicture(t.Context(), a.ID, "new.png")
