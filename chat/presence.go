@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -115,6 +116,23 @@ func (s *Presence) Leave(user UserID, device DeviceID, address string) {
 		v.gone = now
 		s.look(v, now.Add(s.cfg.Grace))
 	}
+}
+
+// hereAtOnce bounds how long Here holds up those who come and go.
+const hereAtOnce = 256
+
+// Here tells, for each user, whether she has a logged-in socket on this node.
+func (s *Presence) Here(users []UserID) []bool {
+	here := make([]bool, 0, len(users))
+	for part := range slices.Chunk(users, hereAtOnce) {
+		s.mu.Lock()
+		for _, user := range part {
+			v := s.visits[user]
+			here = append(here, v != nil && v.sockets > 0)
+		}
+		s.mu.Unlock()
+	}
+	return here
 }
 
 // lingers tells whether a user without a socket still counts as online.

@@ -74,8 +74,9 @@ type RoomStore interface {
 	// PutMember stores a member who is not there yet; added is false, and nothing changes, when she is. It does not ask
 	// for the room.
 	PutMember(ctx context.Context, m RoomMember) (added bool, err error)
-	// ChangeMember replaces role and mute of a member. NotFound when she is not there.
-	ChangeMember(ctx context.Context, m RoomMember) error
+	// ChangeMember replaces role and mute of a member if they still are those of was. Conflict when they are not, NotFound
+	// when she is not there.
+	ChangeMember(ctx context.Context, m, was RoomMember) error
 	// RemoveMember forgets a member; removed is false when she was not there.
 	RemoveMember(ctx context.Context, room RoomID, user UserID) (removed bool, err error)
 	// Member returns a member, or NotFound.
@@ -100,6 +101,7 @@ const (
 	maxAnnouncement = 2000 // runes
 	maxMute         = 366 * 24 * time.Hour
 	codeBytes       = 12 // random bytes of a code
+	maxCode         = 64 // bytes of what may be one
 
 	// MinRoomNumber and MaxRoomNumber bound the numbers of rooms: above those of users, and what 31 bits hold, as clients of
 	// UsChat keep them.
@@ -123,7 +125,7 @@ type RoomsConfig struct {
 	Tell []RoomAudience
 	// Reload is how old what is known of a room may be, where another process changes rooms as well; 0 for any age.
 	Reload time.Duration
-	// Draw draws the number of a new room, 0 to MaxRoomNumber-MinRoomNumber above the least. Nil draws at random.
+	// Draw draws a number for a new room. Nil draws at random.
 	Draw func() uint64
 	Now  func() time.Time
 	Log  *slog.Logger

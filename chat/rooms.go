@@ -1,183 +1,290 @@
 package chat
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
+	"slices"
 	"time"
 )
 
 // Rooms are the rules of rooms. Make it with NewRooms. The owner may everything; admins may kick and mute members, rename,
 // announce, and see and change code and history; everybody may invite. A room that the asker is not in is NotFound,
 // whether it exists or not.
+//
+// A change goes by what the engine says at that moment, one after the other in a room. Reading and writing go by a roster
+// in memory, which is as the room is, but that another process's changes are seen after RoomsConfig.Reload at the latest.
 type Rooms struct {
-	cfg RoomsConfig
+	cfg     RoomsConfig
+	turns   *turns // of changes
+	rosters *rosters
 }
 
 // NewRooms returns the rules. Run keeps their memory small.
-func NewRooms(cfg RoomsConfig) *Rooms { return &Rooms{cfg: cfg} }
+func NewRooms(cfg RoomsConfig) *Rooms {
+	if cfg.Draw == nil {
+		cfg.Draw = func() uint64 { return MinRoomNumber + rand.Uint64N(MaxRoomNumber-MinRoomNumber+1) }
+	}
+	s := &Rooms{cfg: cfg, turns: newTurns()}
+	s.rosters = newRosters(&s.cfg)
+	return s
+}
 
 // Tell adds to those who hear what changes. It is called before the first change.
 func (s *Rooms) Tell(to ...RoomAudience) { s.cfg.Tell = append(s.cfg.Tell, to...) }
 
 // Run forgets what was not asked for lately, until ctx ends.
-func (s *Rooms) Run(ctx context.Context) { <-ctx.Done() }
+func (s *Rooms) Run(ctx context.Context) { s.rosters.run(ctx) }
+
+const numberTries = 100 // of numbers that are taken; a billion are free
 
 // Create makes a room of by, and adds users: see Invite for who is not added. An empty history is HistoryJoined.
 //
-// Errors: Invalid, NotFound for by herself, TooLarge past MaxRooms of hers.
+// Errors: Invalid, TooLarge past MaxRooms of hers.
 func (s *Rooms) Create(ctx context.Context, by UserID, name string, users []UserID, history History) (r Room, added []UserID, err error) {
-	return Room{}, nil, errNoRooms()
+	history = cmp.Or(history, HistoryJoined)
+	if err := checkText("name", name, maxRoomName); err != nil {
+		return Room{}, nil, err
+	}
+	if err := history.check(); err != nil {
+		return Room{}, nil, err
+	}
+	if err := s.hasPlace(ctx, by); err != nil {
+		return Room{}, nil, err
+	}
+	if added, err = s.welcome(ctx, by, users); err != nil {
+		return Room{}, nil, err
+	}
+	now := s.now()
+	r = Room{ID: RoomID(newObjectID(now)), Name: name, Owner: by, Created: now, History: history, Version: 1}
+	leave, err := s.turns.enter(ctx, RoomConv(r.ID))
+	if err != nil {
+		return Room{}, nil, err
+	}
+	defer leave()
+	members := []RoomMember{{Room: r.ID, User: by, Role: RoleAdmin, Joined: now}}
+	for _, user := range added {
+		members = append(members, RoomMember{Room: r.ID, User: user, Role: RoleMember, Joined: now})
+	}
+	for tries := 1; ; tries++ {
+		r.Number = s.cfg.Draw()
+		if err = s.cfg.Store.CreateRoom(ctx, r, members); CodeOf(err) != Conflict || tries == numberTries {
+			break
+		}
+	}
+	if err != nil {
+		return Room{}, nil, err
+	}
+	s.tell(ctx, &RoomChange{Room: r, What: RoomCreated, By: by, Users: added})
+	return r, added, nil
 }
 
 // Invite adds users to a room. Left out are those who are there, do not exist, are in MaxRooms rooms, or block by.
 //
-// Errors: Invalid, NotFound, TooLarge past MaxMembers: then nobody is added.
+// Errors: Invalid, NotFound, TooLarge past MaxMembers: then nobody is added. After Unavailable those who are returned are.
 func (s *Rooms) Invite(ctx context.Context, by UserID, room RoomID, users []UserID) (added []UserID, err error) {
-	return nil, errNoRooms()
+	users, err = s.welcome(ctx, by, users)
+	if err != nil {
+		return nil, err
+	}
+	a, leave, err := s.begin(ctx, by, room, RoleMember)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	r, err := s.Roster(ctx, room)
+	if err != nil {
+		return nil, err
+	}
+	users = slices.DeleteFunc(users, func(user UserID) bool { return r.Role(user) != "" })
+	added, err = s.admit(ctx, &a.room, users)
+	if len(added) > 0 {
+		s.tell(ctx, &RoomChange{Room: a.room, What: RoomInvited, By: by, Users: added})
+	}
+	return added, err
 }
 
 // Join brings a user into the room that a code opens; she may be there already. A number other than 0 must be the room's.
 //
 // Errors: NotFound for a code that opens nothing, TooLarge past MaxMembers or MaxRooms.
 func (s *Rooms) Join(ctx context.Context, user UserID, number uint64, code string) (Room, error) {
-	return Room{}, errNoRooms()
-}
-
-// Leave takes a user out of a room. An owner's room goes to the admin who is there longest, or else to the member who is; with
-// the last one it is dissolved.
-//
-// Errors: NotFound.
-func (s *Rooms) Leave(ctx context.Context, user UserID, room RoomID) error { return errNoRooms() }
-
-// LeaveAll takes a user out of all her rooms. After an error it can be called again.
-func (s *Rooms) LeaveAll(ctx context.Context, user UserID) error { return errNoRooms() }
-
-// Kick removes users from a room; those who are not there are left out. A room with a code gets another one, so that they
-// do not come back by it.
-//
-// Errors: Invalid, NotFound, Forbidden when by may not remove one of them: then nobody is.
-func (s *Rooms) Kick(ctx context.Context, by UserID, room RoomID, users []UserID) (kicked []UserID, err error) {
-	return nil, errNoRooms()
-}
-
-// Dissolve ends a room. Only its owner may.
-//
-// Errors: NotFound, Forbidden.
-func (s *Rooms) Dissolve(ctx context.Context, by UserID, room RoomID) error { return errNoRooms() }
-
-// Rename gives a room another name. Its owner and admins may.
-//
-// Errors: Invalid, NotFound, Forbidden.
-func (s *Rooms) Rename(ctx context.Context, by UserID, room RoomID, name string) error {
-	return errNoRooms()
-}
-
-// Announce replaces a room's announcement; "" takes it away. Its owner and admins may.
-//
-// Errors: Invalid, NotFound, Forbidden.
-func (s *Rooms) Announce(ctx context.Context, by UserID, room RoomID, text string) error {
-	return errNoRooms()
-}
-
-// SetCode gives a room a fresh code, or with on false none, and returns it. Its owner and admins may.
-//
-// Errors: NotFound, Forbidden.
-func (s *Rooms) SetCode(ctx context.Context, by UserID, room RoomID, on bool) (code string, err error) {
-	return "", errNoRooms()
-}
-
-// SetHistory says from where on members may read. Its owner and admins may.
-//
-// Errors: Invalid, NotFound, Forbidden.
-func (s *Rooms) SetHistory(ctx context.Context, by UserID, room RoomID, history History) error {
-	return errNoRooms()
-}
-
-// SetRole makes a member an admin, or an admin a member. Only the owner may.
-//
-// Errors: Invalid, NotFound, also for a user who is not in the room, Forbidden.
-func (s *Rooms) SetRole(ctx context.Context, by UserID, room RoomID, user UserID, role Role) error {
-	return errNoRooms()
-}
-
-// Transfer makes another member the owner. Only the owner may, and stays as an admin.
-//
-// Errors: NotFound, also for a user who is not in the room, Forbidden.
-func (s *Rooms) Transfer(ctx context.Context, by UserID, room RoomID, to UserID) error {
-	return errNoRooms()
-}
-
-// Mute keeps a member from writing, or with user "" all but owner and admins, for a time from now on; 0 ends it. The owner
-// may mute everybody else, an admin members.
-//
-// Errors: Invalid, NotFound, also for a user who is not in the room, Forbidden.
-func (s *Rooms) Mute(ctx context.Context, by UserID, room RoomID, user UserID, length time.Duration) (until time.Time, err error) {
-	return time.Time{}, errNoRooms()
-}
-
-// RoomView is a room as one of its members sees it.
-type RoomView struct {
-	Room    // Code is "" for those who may not know it
-	Self    RoomMember
-	Role    Role // hers, RoleOwner included
-	Members int
-}
-
-// Info returns a room as the asker sees it.
-//
-// Errors: NotFound.
-func (s *Rooms) Info(ctx context.Context, asker UserID, room RoomID) (RoomView, error) {
-	return RoomView{}, errNoRooms()
-}
-
-// ByNumber returns the id of the room with this number.
-//
-// Errors: NotFound, also when the asker is not in it.
-func (s *Rooms) ByNumber(ctx context.Context, asker UserID, number uint64) (RoomID, error) {
-	return "", errNoRooms()
-}
-
-// List returns a user's rooms as she sees them, in the order of their ids.
-func (s *Rooms) List(ctx context.Context, user UserID) ([]RoomView, error) { return nil, nil }
-
-// Seat is a member as another one sees her.
-type Seat struct {
-	RoomMember
-	Role    Role // RoleOwner included
-	Account Account
-	Online  bool // at this node, and does not block the asker
-}
-
-// Members returns the members of a room whose ids are above after, in the order of their ids, at most limit (0: MaxSeats);
-// more says that there are more.
-//
-// Errors: Invalid, NotFound.
-func (s *Rooms) Members(ctx context.Context, asker UserID, room RoomID, after UserID, limit int) (page []Seat, more bool, err error) {
-	return nil, false, errNoRooms()
-}
-
-// Conversations returns the conversations of a user's rooms, and for each the number above which she may read.
-func (s *Rooms) Conversations(ctx context.Context, user UserID) (convs []ConvID, floors []uint64, err error) {
-	return nil, nil, nil
-}
-
-// Online is how many members of a room have a socket at this node.
-func (s *Rooms) Online(room RoomID) int { return 0 }
-
-// MayWrite tells whether a user may write in a room. It asks the engine only about a room that was not asked for lately.
-//
-// Errors: NotFound when there is no such room or she is not in it; Forbidden with RetryAfter while she is muted.
-func (s *Rooms) MayWrite(ctx context.Context, user UserID, room RoomID) error { return errNoRooms() }
-
-// Floor returns the number above which a user may read in a conversation, direct ones included. A nil Rooms knows those
-// alone.
-//
-// Errors: Invalid for what is no conversation, Forbidden when she has no part in it, NotFound for a room without Rooms.
-func (s *Rooms) Floor(ctx context.Context, user UserID, conv ConvID) (uint64, error) {
-	if _, ok := conv.Room(); ok {
-		return 0, errNoRooms()
+	if code == "" || len(code) > maxCode {
+		return Room{}, errNoCode()
 	}
-	return 0, mayEnter(user, conv)
+	r, err := s.cfg.Store.RoomByCode(ctx, code)
+	if err != nil {
+		return Room{}, instead(err, errNoCode())
+	}
+	leave, err := s.turns.enter(ctx, RoomConv(r.ID))
+	if err != nil {
+		return Room{}, err
+	}
+	defer leave()
+	opens := func() (bool, error) { // before, and once more when she is in: another process may have changed it
+		r, err = s.cfg.Store.Room(ctx, r.ID)
+		if err != nil {
+			return false, instead(err, nil)
+		}
+		return r.Code == code && (number == 0 || r.Number == number), nil
+	}
+	if ok, err := opens(); err != nil || !ok {
+		return Room{}, cmp.Or(err, errNoCode())
+	}
+	switch _, err := s.cfg.Store.Member(ctx, r.ID, user); CodeOf(err) {
+	case "":
+		return r.withoutCode(), nil
+	case NotFound:
+	default:
+		return Room{}, err
+	}
+	if err := s.hasPlace(ctx, user); err != nil {
+		return Room{}, err
+	}
+	added, err := s.admit(ctx, &r, []UserID{user})
+	if err != nil || len(added) == 0 {
+		return r.withoutCode(), err
+	}
+	if ok, err := opens(); err != nil || !ok {
+		return Room{}, cmp.Or(s.remove(ctx, r.ID, added), err, errNoCode())
+	}
+	s.tell(ctx, &RoomChange{Room: r, What: RoomJoined, By: user})
+	return r.withoutCode(), nil
 }
+
+func errNoCode() error { return Errorf(NotFound, "code: it opens no room") }
+
+// instead returns other in place of NotFound.
+func instead(err, other error) error {
+	if CodeOf(err) == NotFound {
+		return other
+	}
+	return err
+}
+
+// hasPlace tells whether a user may be in one more room.
+func (s *Rooms) hasPlace(ctx context.Context, user UserID) error {
+	in, err := s.cfg.Store.Memberships(ctx, user)
+	if err == nil && len(in) >= MaxRooms {
+		err = Errorf(TooLarge, "room: at most %d of a user", MaxRooms)
+	}
+	return err
+}
+
+// welcome returns those of users whom by may bring into a room. Who is left out, and why, nobody is told.
+func (s *Rooms) welcome(ctx context.Context, by UserID, users []UserID) (welcome []UserID, err error) {
+	if len(users) > MaxInvited {
+		return nil, Errorf(Invalid, "users: at most %d at once", MaxInvited)
+	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	users = slices.Compact(users)
+	for _, user := range users {
+		if !user.Valid() {
+			return nil, Errorf(Invalid, "users: not all are user ids")
+		}
+	}
+	if len(users) == 0 {
+		return nil, nil
+	}
+	accounts, err := s.cfg.Accounts.Accounts(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	var pairs [][2]UserID
+	for i := range accounts {
+		if user := accounts[i].ID; user != by {
+			pairs = append(pairs, [2]UserID{user, by})
+		}
+	}
+	blocks, err := s.blocks(ctx, pairs)
+	if err != nil {
+		return nil, err
+	}
+	for i, pair := range pairs {
+		if blocks[i] {
+			continue
+		}
+		switch err := s.hasPlace(ctx, pair[0]); CodeOf(err) {
+		case "":
+			welcome = append(welcome, pair[0])
+		case TooLarge:
+		default:
+			return nil, err
+		}
+	}
+	return welcome, nil
+}
+
+func (s *Rooms) blocks(ctx context.Context, pairs [][2]UserID) ([]bool, error) {
+	if s.cfg.Blocks == nil || len(pairs) == 0 {
+		return make([]bool, len(pairs)), nil
+	}
+	return s.cfg.Blocks(ctx, pairs)
+}
+
+// admit makes users members who may read what comes from now on. It is the caller's turn. On an error, those who are
+// returned are in.
+func (s *Rooms) admit(ctx context.Context, room *Room, users []UserID) (added []UserID, err error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	there, err := s.cfg.Store.CountMembers(ctx, []RoomID{room.ID})
+	if err != nil {
+		return nil, err
+	}
+	if there[0]+len(users) > MaxMembers {
+		return nil, Errorf(TooLarge, "room: at most %d members", MaxMembers)
+	}
+	last, err := s.cfg.Messages.Last(ctx, []ConvID{RoomConv(room.ID)})
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	var members []RoomMember
+	for _, user := range users {
+		m := RoomMember{Room: room.ID, User: user, Role: RoleMember, Joined: now, From: last[0]}
+		ok, putErr := s.cfg.Store.PutMember(ctx, m)
+		if putErr != nil {
+			err = s.inDoubt(room.ID, putErr)
+			break
+		}
+		if ok {
+			members, added = append(members, m), append(added, user)
+		}
+	}
+	s.rosters.change(room.ID, func(r *Roster) { r.put(members) })
+	if len(added) == 0 {
+		return nil, err
+	}
+	// A room that another process dissolved meanwhile has no members.
+	if _, gone := s.cfg.Store.Room(ctx, room.ID); CodeOf(gone) == NotFound {
+		return nil, cmp.Or(s.remove(ctx, room.ID, added), errNoRooms())
+	}
+	return added, err
+}
+
+// remove takes members out of a room.
+func (s *Rooms) remove(ctx context.Context, room RoomID, users []UserID) error {
+	for _, user := range users {
+		if _, err := s.cfg.Store.RemoveMember(ctx, room, user); err != nil {
+			return s.inDoubt(room, err)
+		}
+	}
+	s.rosters.change(room, func(r *Roster) { r.remove(users) })
+	return nil
+}
+
+// inDoubt passes on an error of the engine which leaves open what became of a change: what is remembered of the room is
+// to be read again.
+func (s *Rooms) inDoubt(room RoomID, err error) error {
+	if code := CodeOf(err); code != "" && code != Conflict && code != NotFound {
+		s.rosters.forget(room)
+	}
+	return err
+}
+
+// now is the time as engines keep it.
+func (s *Rooms) now() time.Time { return s.cfg.Now().Truncate(time.Millisecond) }
 
 // errNoRooms is the one answer to a stranger, whether the room exists or not.
 func errNoRooms() error { return Errorf(NotFound, "room: no such room") }

@@ -90,11 +90,14 @@ func (c *change) deleteMember(room chat.RoomID, user chat.UserID) error {
 }
 
 // ChangeMember implements chat.RoomStore.
-func (s *Store) ChangeMember(ctx context.Context, m chat.RoomMember) error {
+func (s *Store) ChangeMember(ctx context.Context, m, was chat.RoomMember) error {
 	return s.update(ctx, func(c *change) error {
 		there, err := s.member(m.Room, m.User)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case there.Role != was.Role || !there.MutedUntil.Equal(was.MutedUntil):
+			return chat.Errorf(chat.Conflict, "the member was changed meanwhile")
 		}
 		there.Role, there.MutedUntil = m.Role, m.MutedUntil
 		return c.putMember(&there)

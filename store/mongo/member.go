@@ -59,19 +59,25 @@ func (s *Store) PutMember(ctx context.Context, m chat.RoomMember) (added bool, e
 	return err == nil, failure(err)
 }
 
-// ChangeMember replaces role and mute of a member: see chat.RoomStore, and stripe for FerretDB.
-func (s *Store) ChangeMember(ctx context.Context, m chat.RoomMember) error {
+// ChangeMember replaces role and mute of a member if they still are those of was: see chat.RoomStore, and stripe for
+// FerretDB.
+func (s *Store) ChangeMember(ctx context.Context, m, was chat.RoomMember) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	lock := s.stripe(string(m.Room))
 	lock.Lock()
 	defer lock.Unlock()
-	result, err := s.members.UpdateOne(ctx, byID(memberID(m.Room, m.User)),
-		set(bson.D{{Key: "role", Value: m.Role}, {Key: "mutedUntil", Value: m.MutedUntil}}))
-	if err == nil && result.MatchedCount == 0 {
-		return noSuchMember()
+	as := func(m *chat.RoomMember) bson.D {
+		return bson.D{{Key: "role", Value: m.Role}, {Key: "mutedUntil", Value: m.MutedUntil}}
 	}
-	return failure(err)
+	result, err := s.members.UpdateOne(ctx, append(byID(memberID(m.Room, m.User)), as(&was)...), set(as(&m)))
+	if err != nil || result.MatchedCount > 0 {
+		return failure(err)
+	}
+	if _, err := s.Member(ctx, m.Room, m.User); err != nil {
+		return err
+	}
+	return chat.Errorf(chat.Conflict, "the member was changed meanwhile")
 }
 
 // RemoveMember forgets a member; removed is false when she was not there.

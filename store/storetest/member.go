@@ -18,6 +18,7 @@ func memberStories() []story {
 		{name: "rooms of a user, and how large they are", tell: memberRooms},
 		{name: "twenty put the same user in", tell: memberRace},
 		{name: "twenty put the same user out", tell: memberOutRace},
+		{name: "twenty change the same member", tell: memberChangeRace, updateRace: true},
 		{name: "who comes and goes at once is in or out", tell: memberInOut},
 	}
 }
@@ -155,12 +156,17 @@ func memberChange(t *testing.T, p *place) {
 	m := newMember(r.ID, bob)
 	change := m
 	change.Role, change.MutedUntil, change.Joined, change.From = chat.RoleAdmin, noon().Add(time.Hour), noon().Add(time.Hour), 99
-	noError(t, p.ChangeMember(t.Context(), change))
+	for what, was := range map[string]chat.RoomMember{"role": {Role: chat.RoleAdmin}, "mute": {Role: chat.RoleMember, MutedUntil: noon()}} {
+		was.Room, was.User = r.ID, bob
+		wantCode(t, "another "+what, p.ChangeMember(t.Context(), change, was), chat.Conflict)
+	}
+	noError(t, p.ChangeMember(t.Context(), change, m))
+	wantCode(t, "again", p.ChangeMember(t.Context(), change, m), chat.Conflict)
 	m.Role, m.MutedUntil = change.Role, change.MutedUntil
 	got, err := p.Member(t.Context(), r.ID, bob)
 	noError(t, err)
 	wantMember(t, got, m)
-	wantCode(t, "a stranger", p.ChangeMember(t.Context(), newMember(r.ID, newUser())), chat.NotFound)
+	wantCode(t, "a stranger", p.ChangeMember(t.Context(), newMember(r.ID, newUser()), m), chat.NotFound)
 	wantMembers(t, p, r.ID, ann, bob)
 }
 
@@ -242,6 +248,27 @@ func memberRace(t *testing.T, p *place) {
 	}
 	wantMembers(t, p, r.ID, ann, bob)
 	wantMemberships(t, p, bob, r.ID)
+}
+
+func memberChangeRace(t *testing.T, p *place) {
+	ann, bob := newUser(), newUser()
+	r := found(t, p, firstNumber, ann, bob)
+	was := newMember(r.ID, bob)
+	var firsts atomic.Int32
+	together(20, func(i int) {
+		m := was
+		m.MutedUntil = noon().Add(time.Duration(i) * time.Hour)
+		switch err := p.ChangeMember(t.Context(), m, was); chat.CodeOf(err) {
+		case "":
+			firsts.Add(1)
+		case chat.Conflict:
+		default:
+			t.Error(err)
+		}
+	})
+	if got := firsts.Load(); got != 1 {
+		t.Errorf("changed %d times, want once", got)
+	}
 }
 
 func memberOutRace(t *testing.T, p *place) {

@@ -64,7 +64,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["Rooms"] = s.Rooms(ctx, []chat.RoomID{room.ID})
 	errs["ChangeRoom"] = s.ChangeRoom(ctx, room, room.Version)
 	_, errs["PutMember"] = s.PutMember(ctx, newMember(room.ID, bob))
-	errs["ChangeMember"] = s.ChangeMember(ctx, newMember(room.ID, bob))
+	errs["ChangeMember"] = s.ChangeMember(ctx, newMember(room.ID, bob), newMember(room.ID, bob))
 	_, errs["Member"] = s.Member(ctx, room.ID, bob)
 	_, errs["Members"] = s.Members(ctx, room.ID, "", 1)
 	_, errs["Memberships"] = s.Memberships(ctx, bob)
