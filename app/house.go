@@ -71,6 +71,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // what did not end in time. A second call returns what the first one did.
 func (s *Server) Close(ctx context.Context) error { return s.close(ctx, nil) }
 
+// roomReload is how long another process's changes of rooms may go unseen: with MongoDB there may be several.
+const roomReload = 30 * time.Second
+
 // open builds the house from the cellar up; embedded says that a program may add namespaces. What it opened is closed again when a later part fails.
 func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *Server, err error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
@@ -116,6 +119,14 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	})
 	s.messages = chat.NewMessages(engine, engine, now)
 	s.messages.Files, s.messages.Cursors = engine, cursors
+	rooms := chat.RoomsConfig{
+		Store: engine, Messages: engine, Accounts: engine, Say: s.messages.System, Here: presence.Here,
+		Blocks: engine.Blocks, Now: now, Log: log,
+	}
+	if cfg.MongoURI != "" {
+		rooms.Reload = roomReload
+	}
+	s.messages.Rooms = chat.NewRooms(rooms)
 	files := &chat.Files{
 		Store: engine, Bodies: bodies, Most: int64(cfg.MaxUpload), Quota: int64(cfg.UploadQuota), Types: cfg.UploadTypes,
 		Keep: cfg.UploadKeep, Now: now, Log: log,
@@ -137,7 +148,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	events, bytes := socketLimits(cfg.RateLimits)
 	door := realtime.Config{
 		Accounts: s.accounts, Messages: s.messages, Cursors: cursors,
-		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors}, Syncs: chat.NewSyncs(engine, cursors),
+		Rooms:    s.messages.Rooms,
+		Receipts: &chat.Receipts{Messages: engine, Cursors: cursors, Rooms: s.messages.Rooms}, Syncs: chat.NewSyncs(engine, cursors),
 		Registry: registry, Presence: presence, Friends: friends,
 		Files: files, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 		Devices: &chat.Devices{
@@ -154,8 +166,10 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.door = realtime.New(door)
 	s.doors = doors{s.door}
 	avatars := &chat.Pictures{Files: pictures, Accounts: engine, Log: log}
+	door.Syncs.Rooms = s.messages.Rooms
+	s.messages.Rooms.Tell(those[chat.RoomAudience](s.doors)...)
 	s.accounts.Revoked = s.doors.Revoke
-	s.accounts.Leavers = []chat.Leaver{friends, door.Devices, avatars}
+	s.accounts.Leavers = []chat.Leaver{friends, s.messages.Rooms, door.Devices, avatars}
 	s.accounts.Stays = staysAdministrator(cfg.Admins)
 	door.Devices.End = s.doors.Evict
 	friends.Tell = those[chat.FriendAudience](s.doors)
@@ -180,6 +194,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	retention := &chat.Retention{Store: engine, Keep: cfg.Retention, Now: now, Log: log}
 	s.background.Go(func() { retention.Run(background) })
 	s.background.Go(func() { files.Run(background) })
+	s.background.Go(func() { s.messages.Rooms.Run(background) })
 	s.background.Go(func() { s.accounts.Codes.Run(background) })
 	s.background.Go(func() { post.Run(background) })
 	s.messages.Start(those[chat.Door](s.doors)...)

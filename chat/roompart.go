@@ -45,8 +45,5 @@ func (p *part) floor() uint64 {
 
 // role is hers, RoleOwner included.
 func (p *part) role() Role {
-	if p.room.Owner == p.self.User {
-		return RoleOwner
-	}
-	return p.self.Role
+	return p.room.roleOf(&p.self)
 }

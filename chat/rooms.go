@@ -36,8 +36,6 @@ func (s *Rooms) Tell(to ...RoomAudience) { s.cfg.Tell = append(s.cfg.Tell, to...
 // Run forgets what was not asked for lately, until ctx ends.
 func (s *Rooms) Run(ctx context.Context) { s.rosters.run(ctx) }
 
-const numberTries = 100 // of numbers that are taken; a billion are free
-
 // Create makes a room of by, and adds users: see Invite for who is not added. An empty history is HistoryJoined.
 //
 // Errors: Invalid, TooLarge past MaxRooms of hers.

@@ -1,9 +1,6 @@
 package chat
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // RoomView is a room as one of its members sees it.
 type RoomView struct {
@@ -65,50 +62,23 @@ func (s *Rooms) ByNumber(ctx context.Context, asker UserID, number uint64) (Room
 
 // List returns a user's rooms as she sees them, in the order of their ids.
 func (s *Rooms) List(ctx context.Context, user UserID) ([]RoomView, error) {
-	if s == nil {
-		return nil, nil
-	}
-	memberships, rooms, err := s.roomsOf(ctx, user)
+	parts, err := s.parts(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]RoomID, len(rooms))
-	for i := range rooms {
-		ids[i] = rooms[i].ID
+	ids := make([]RoomID, len(parts))
+	for i := range parts {
+		ids[i] = parts[i].room.ID
 	}
 	counts, err := s.cfg.Store.CountMembers(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	views := make([]RoomView, len(rooms))
-	for i := range rooms {
-		views[i] = rooms[i].view(memberships[i], counts[i])
+	views := make([]RoomView, len(parts))
+	for i := range parts {
+		views[i] = parts[i].room.view(parts[i].self, counts[i])
 	}
 	return views, nil
-}
-
-// roomsOf returns the rooms of a user, and beside each her membership.
-func (s *Rooms) roomsOf(ctx context.Context, user UserID) (memberships []RoomMember, rooms []Room, err error) {
-	memberships, err = s.cfg.Store.Memberships(ctx, user)
-	if err != nil || len(memberships) == 0 {
-		return nil, nil, err
-	}
-	ids := make([]RoomID, len(memberships))
-	for i, m := range memberships {
-		ids[i] = m.Room
-	}
-	if rooms, err = s.cfg.Store.Rooms(ctx, ids); err != nil {
-		return nil, nil, err
-	}
-	left := rooms // in the order of the memberships, but without those that are gone
-	memberships = slices.DeleteFunc(memberships, func(m RoomMember) bool {
-		if len(left) == 0 || left[0].ID != m.Room {
-			return true
-		}
-		left = left[1:]
-		return false
-	})
-	return memberships, rooms, nil
 }
 
 // Seat is a member as another one sees her.

@@ -199,19 +199,9 @@ func (s *Rooms) Floor(ctx context.Context, user UserID, conv ConvID) (uint64, er
 
 // Conversations returns the conversations of a user's rooms, and for each the number above which she may read.
 func (s *Rooms) Conversations(ctx context.Context, user UserID) (convs []ConvID, floors []uint64, err error) {
-	if s == nil {
-		return nil, nil, nil
+	parts, err := s.parts(ctx, user)
+	for i := range parts {
+		convs, floors = append(convs, RoomConv(parts[i].room.ID)), append(floors, parts[i].floor())
 	}
-	memberships, rooms, err := s.roomsOf(ctx, user)
-	if err != nil || len(rooms) == 0 {
-		return nil, nil, err
-	}
-	convs, floors = make([]ConvID, len(rooms)), make([]uint64, len(rooms))
-	for i := range rooms {
-		convs[i] = RoomConv(rooms[i].ID)
-		if rooms[i].History != HistoryStart {
-			floors[i] = memberships[i].From
-		}
-	}
-	return convs, floors, nil
+	return convs, floors, err
 }
