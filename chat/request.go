@@ -237,7 +237,14 @@ func (s *Friends) Waiting(ctx context.Context, user UserID) ([]Asking, error) {
 // heard leaves out the requests of those whom their receiver blocks. They are stored all the same: to who asked they
 // look like any other.
 func heard(requests []FriendRequest, blocked []UserID) []FriendRequest {
-	return slices.DeleteFunc(requests, func(r FriendRequest) bool { return slices.Contains(blocked, r.From) })
+	if len(requests) == 0 || len(blocked) == 0 {
+		return requests
+	}
+	deaf := make(map[UserID]bool, len(blocked))
+	for _, id := range blocked {
+		deaf[id] = true
+	}
+	return slices.DeleteFunc(requests, func(r FriendRequest) bool { return deaf[r.From] })
 }
 
 // askings joins requests with the accounts of those who still exist.
