@@ -9,7 +9,8 @@ import (
 	"github.com/parley-chat/parley/realtime/socketio"
 )
 
-// roomChanged is the event `room:changed`. The code of a room is not in it: not everyone who hears it may know that.
+// roomChanged is the event `room:changed`. That a room has another code, not which, is all that it says of codes: not
+// everyone who hears it may know.
 type roomChanged struct {
 	Room         chat.RoomID   `json:"room"`
 	Conv         chat.ConvID   `json:"conv"`
@@ -21,7 +22,6 @@ type roomChanged struct {
 	Until        int64         `json:"until,omitempty"`
 	Announcement *string       `json:"announcement,omitempty"`
 	History      chat.History  `json:"history,omitempty"`
-	On           *bool         `json:"on,omitempty"` // there is a code
 	Seq          uint64        `json:"seq,omitempty"`
 	At           int64         `json:"at"`
 }
@@ -38,9 +38,6 @@ func newRoomChanged(c *chat.RoomChange) roomChanged {
 		w.Announcement = &c.Room.Announcement
 	case chat.RoomHistory:
 		w.History = c.Room.History
-	case chat.RoomRecoded:
-		on := c.Room.Code != ""
-		w.On = &on
 	}
 	return w
 }
