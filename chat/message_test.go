@@ -46,6 +46,13 @@ func (d *door) wait(n int) []chat.Outcome {
 func open(t testing.TB, messages chat.MessageStore, accounts chat.AccountStore, doors ...chat.Door) *chat.Messages {
 	t.Helper()
 	s := chat.NewMessages(messages, accounts, time.Now)
+	start(t, s, doors...)
+	return s
+}
+
+// start starts rules that end with the story.
+func start(t testing.TB, s *chat.Messages, doors ...chat.Door) {
+	t.Helper()
 	s.Start(doors...)
 	t.Cleanup(func() {
 		end, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -54,7 +61,6 @@ func open(t testing.TB, messages chat.MessageStore, accounts chat.AccountStore, 
 			t.Errorf("Close: %v", err)
 		}
 	})
-	return s
 }
 
 func draft(from, to chat.UserID, body string) chat.Draft {

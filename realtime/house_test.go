@@ -41,6 +41,7 @@ type house struct {
 	door     *realtime.Server
 	accounts *chat.Accounts
 	messages *chat.Messages
+	rooms    *chat.Rooms
 	cursors  *chat.Cursors
 	friends  *chat.Friends
 	engine   *faultyStore
@@ -150,6 +151,10 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	}
 	cfg.Friends = &chat.Friends{Store: h.engine, Accounts: h.engine, Now: h.now, Presence: presence, Changed: h.messages.Forget}
 	h.friends, h.messages.Gate = cfg.Friends, cfg.Friends.MayWrite
+	h.rooms = chat.NewRooms(chat.RoomsConfig{
+		Store: h.engine, Messages: h.engine, Accounts: h.engine, Say: h.messages.System, Here: presence.Here, Now: h.now, Log: log,
+	})
+	cfg.Rooms, cfg.Syncs.Rooms, cfg.Receipts.Rooms, h.messages.Rooms = h.rooms, h.rooms, h.rooms, h.rooms
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -158,6 +163,7 @@ func open(t *testing.T, change ...func(*realtime.Config)) *house {
 	}
 	h.door = realtime.New(cfg)
 	h.friends.Tell = []chat.FriendAudience{h.door}
+	h.rooms.Tell(h.door)
 	h.accounts.Revoked = h.door.Revoke
 	cfg.Devices.End = h.door.Evict
 	cursors.Moved = h.door.Moved
@@ -228,6 +234,8 @@ type message struct {
 	Ref     string
 	To      string
 	Offline bool
+
+	Mentions any
 }
 
 type failure struct {
