@@ -19,6 +19,7 @@ type salon struct {
 	t        *testing.T
 	engine   *embedded.Store
 	appended atomic.Int64 // messages given to the engine
+	moments  atomic.Int64 // that have passed since noon
 	rooms    *chat.Rooms
 	heard    *door
 	room     chat.RoomID
@@ -33,7 +34,7 @@ func openSalon(t *testing.T, history chat.History) *salon {
 	h := &salon{t: t, engine: newEngine(t), heard: newDoor()}
 	people := settle(t, h.engine, "Ann", "Bob", "Carl", "Dora")
 	h.ann, h.bob, h.carl, h.dora = people[0], people[1], people[2], people[3]
-	h.Messages = chat.NewMessages(countAppends{h.engine, &h.appended}, h.engine, time.Now)
+	h.Messages = chat.NewMessages(countAppends{h.engine, &h.appended}, h.engine, h.now)
 	h.rooms = chat.NewRooms(chat.RoomsConfig{
 		Store: h.engine, Messages: h.engine, Accounts: h.engine, Now: time.Now, Log: quiet(),
 	})
@@ -51,6 +52,9 @@ func openSalon(t *testing.T, history chat.History) *salon {
 	h.room, h.conv = room.ID, chat.RoomConv(room.ID)
 	return h
 }
+
+// now is a moment later each time it is asked, so that messages have an order in time.
+func (h *salon) now() time.Time { return noon().Add(time.Duration(h.moments.Add(1)) * time.Second) }
 
 // countAppends counts the messages that the engine is given.
 type countAppends struct {
@@ -537,9 +541,14 @@ func TestMarksInARoom(t *testing.T) {
 	}
 	wantCode(t, "a number that is not there", r.Mark(t.Context(), member, chat.Marks{Read: 3}, 0, nil), chat.Invalid)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	cursors.Run(ctx) // the end writes what waits
+	ran := make(chan struct{})
+	go func() {
+		defer close(ran)
+		cursors.Run(ctx)
+	}()
 	batch := <-moved
+	cancel()
+	<-ran // the end writes what waits
 	if len(batch) != 1 || batch[0].Member != member || batch[0].Read != 2 || batch[0].Received != 2 || !batch[0].Advanced ||
 		!slices.Equal(batch[0].Origins, []any{"Bob's socket"}) {
 		t.Errorf("told of %+v", batch)
