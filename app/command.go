@@ -119,8 +119,9 @@ func (w *worker) do(ctx context.Context, job string, args url.Values, in io.Read
 
 // inWords lists counts for people.
 func inWords(c chat.Counts) string {
-	return fmt.Sprintf("accounts %d, friends %d, files %d, messages %d, devices %d, seen %d, cursors %d",
-		c.Accounts, c.Friends, c.Files, c.Messages, c.Devices, c.Seen, c.Cursors)
+	return fmt.Sprintf("accounts %d, friends %d, files %d, messages %d, devices %d, seen %d, cursors %d, erased accounts %d, "+
+		"blocks %d, requests %d, rooms %d, members %d",
+		c.Accounts, c.Friends, c.Files, c.Messages, c.Devices, c.Seen, c.Cursors, c.Erased, c.Blocks, c.Requests, c.Rooms, c.Members)
 }
 
 // enginePlace is what store.Open is given.

@@ -23,6 +23,8 @@ type Batch struct {
 	Erased   []Erasure
 	Blocks   []Block
 	Requests []FriendRequest
+	Rooms    []Room
+	Members  []RoomMember
 }
 
 // Erasure is what is left of an account that was erased.
@@ -50,37 +52,41 @@ type Counts struct {
 	Erased   int `json:"erased"`
 	Blocks   int `json:"blocks"`
 	Requests int `json:"requests"`
+	Rooms    int `json:"rooms"`
+	Members  int `json:"members"`
 }
 
 // Counts returns how many of each kind are in the batch.
 func (b *Batch) Counts() Counts {
 	return Counts{len(b.Accounts), len(b.Friends), len(b.Files), len(b.Messages), len(b.Devices), len(b.Seen), len(b.Cursors),
-		len(b.Erased), len(b.Blocks), len(b.Requests)}
+		len(b.Erased), len(b.Blocks), len(b.Requests), len(b.Rooms), len(b.Members)}
 }
 
 // Plus returns the sum.
 func (c Counts) Plus(d Counts) Counts {
 	return Counts{c.Accounts + d.Accounts, c.Friends + d.Friends, c.Files + d.Files, c.Messages + d.Messages,
 		c.Devices + d.Devices, c.Seen + d.Seen, c.Cursors + d.Cursors, c.Erased + d.Erased, c.Blocks + d.Blocks,
-		c.Requests + d.Requests}
+		c.Requests + d.Requests, c.Rooms + d.Rooms, c.Members + d.Members}
 }
 
 // Total is how many there are of all kinds together.
 func (c Counts) Total() int {
-	return c.Accounts + c.Friends + c.Files + c.Messages + c.Devices + c.Seen + c.Cursors + c.Erased + c.Blocks + c.Requests
+	return c.Accounts + c.Friends + c.Files + c.Messages + c.Devices + c.Seen + c.Cursors + c.Erased + c.Blocks + c.Requests +
+		c.Rooms + c.Members
 }
 
 // within tells whether d has at least as many of every kind; an account may have been erased since.
 func (c Counts) within(d Counts) bool {
 	return c.Accounts+c.Erased <= d.Accounts+d.Erased && c.Erased <= d.Erased && c.Friends <= d.Friends && c.Files <= d.Files && c.Messages <= d.Messages &&
-		c.Devices <= d.Devices && c.Seen <= d.Seen && c.Cursors <= d.Cursors && c.Blocks <= d.Blocks && c.Requests <= d.Requests
+		c.Devices <= d.Devices && c.Seen <= d.Seen && c.Cursors <= d.Cursors && c.Blocks <= d.Blocks && c.Requests <= d.Requests &&
+		c.Rooms <= d.Rooms && c.Members <= d.Members
 }
 
 // ArchiveStore moves all data into and out of an engine.
 type ArchiveStore interface {
 	// Export calls emit with all that the engine keeps, batch by batch: kind after kind in the order of Batch, messages
-	// by conversation and number, files by id, all else by user (a friendship's or a block's owner, whom a request asks), then by friend, the other user, or
-	// device and conversation.
+	// by conversation and number, files and rooms by id, members by room and user, all else by user (a friendship's or a
+	// block's owner, whom a request asks), then by friend, the other user, or device and conversation.
 	// That order is the same in every engine. emit must not keep its argument; its first error ends the export and is
 	// returned.
 	//
@@ -89,7 +95,8 @@ type ArchiveStore interface {
 	Export(ctx context.Context, emit func(*Batch) error) error
 	// Import stores records as they are, messages under their numbers, and returns when they are durable. What is there
 	// already and the same changes nothing; a cursor that is further stays, and so do a device and a user that were
-	// seen later, a friendship, a block and a request as they are, and the state of a file. Who was erased stays erased.
+	// seen later, a friendship, a block and a request as they are, the state of a file, a room and its
+	// members. Who was erased stays erased.
 	// added is how many records were new. Append goes on behind the highest number of a conversation.
 	//
 	// Errors: Conflict, naming the record, when another one has its place, its ref, its name, email or phone number.

@@ -59,6 +59,8 @@ func TestArchiveHasEveryField(t *testing.T) {
 		b.Friends[i].Owner, b.Friends[i].Friend = people[0], people[1]
 		b.Blocks[i].Owner, b.Blocks[i].Other = people[0], people[1]
 		b.Requests[i].From, b.Requests[i].To = people[0], people[1]
+		b.Rooms[i].ID, b.Rooms[i].Owner, b.Rooms[i].AnnouncedBy, b.Rooms[i].History = room, people[0], people[1], HistoryStart
+		b.Members[i].Room, b.Members[i].User, b.Members[i].Role = room, people[1], RoleAdmin
 		b.Files[i].ID, b.Files[i].Owner, b.Seen[i].User = NewFileID(), people[0], people[0]
 		b.Erased[i].User = people[0]
 		b.Devices[i].User, b.Cursors[i].User, b.Cursors[i].Conv = people[0], people[0], RoomConv(room)

@@ -30,6 +30,16 @@ func (b *Batch) check() error {
 			return Errorf(Invalid, "block: not a user id")
 		}
 	}
+	for i := range b.Rooms {
+		if err := b.Rooms[i].check(); err != nil {
+			return err
+		}
+	}
+	for i := range b.Members {
+		if err := b.Members[i].check(); err != nil {
+			return err
+		}
+	}
 	for _, r := range b.Requests {
 		if !r.From.Valid() || !r.To.Valid() || utf8.RuneCountInString(r.Note) > maxNote {
 			return Errorf(Invalid, "request: no user, or a note of over %d characters", maxNote)
@@ -139,7 +149,8 @@ func (w *lineWriter) batch(b *Batch) error {
 		writeLines(w, b.Files, lineOfFile), writeLines(w, b.Messages, lineOfMessage), writeLines(w, b.Devices, lineOfDevice),
 		writeLines(w, b.Seen, lineOfSeen), writeLines(w, b.Cursors, lineOfCursor),
 		writeLines(w, b.Erased, lineOfErasure),
-		writeLines(w, b.Blocks, lineOfBlock), writeLines(w, b.Requests, lineOfRequest))
+		writeLines(w, b.Blocks, lineOfBlock), writeLines(w, b.Requests, lineOfRequest),
+		writeLines(w, b.Rooms, lineOfRoom), writeLines(w, b.Members, lineOfMember))
 }
 
 func writeLines[T any](w *lineWriter, all []T, line func(*T) archiveLine) error {
@@ -236,6 +247,10 @@ func (r *lineReader) batch(records, bytes int) (b *Batch, end *Counts, err error
 			b.Blocks = append(b.Blocks, l.Block.block())
 		case l.Request != nil:
 			b.Requests = append(b.Requests, l.Request.request())
+		case l.Room != nil:
+			b.Rooms = append(b.Rooms, l.Room.room())
+		case l.Member != nil:
+			b.Members = append(b.Members, l.Member.member())
 		case l.End != nil:
 			end = l.End
 		default:

@@ -32,6 +32,8 @@ type archiveLine struct {
 	Erased  *erasureLine   `json:"erased,omitempty"`
 	Block   *blockLine     `json:"block,omitempty"`
 	Request *requestLine   `json:"request,omitempty"`
+	Room    *roomLine      `json:"room,omitempty"`
+	Member  *memberLine    `json:"member,omitempty"`
 	End     *Counts        `json:"end,omitempty"`
 }
 

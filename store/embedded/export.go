@@ -32,7 +32,8 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 		return err
 	}
 	e := exporter{ctx: ctx, from: from, whole: s.whole, emit: emit}
-	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors, e.erased, e.blocks, e.requests} {
+	for _, kind := range []func() error{e.accounts, e.friends, e.files, e.messages, e.devices, e.seen, e.cursors, e.erased, e.blocks, e.requests,
+		e.rooms, e.members} {
 		if err := kind(); err != nil {
 			return err
 		}
@@ -156,6 +157,26 @@ func (e *exporter) requests() error {
 		var r request
 		err := unpack(value, &r)
 		e.batch.Requests = append(e.batch.Requests, chat.FriendRequest{From: from, To: to, Note: r.Note, At: r.At})
+		return err
+	})
+}
+
+func (e *exporter) rooms() error {
+	return e.each(kindRoom, func(id, value []byte) error {
+		var r room
+		err := unpack(value, &r)
+		e.batch.Rooms = append(e.batch.Rooms, r.of(roomOf(id)))
+		return err
+	})
+}
+
+func (e *exporter) members() error {
+	return e.each(kindMember, func(pair, value []byte) error {
+		if len(pair) != 2*idSize {
+			return unreadable("member")
+		}
+		m, err := decodeMember(roomOf(pair[:idSize]), userOf(pair[idSize:]), value)
+		e.batch.Members = append(e.batch.Members, m)
 		return err
 	})
 }

@@ -88,8 +88,24 @@ func (s *Store) Export(ctx context.Context, emit func(*chat.Batch) error) error 
 	if err != nil {
 		return err
 	}
-	return scan(ctx, s.requests, func(docs []requestDoc) any { return docs[len(docs)-1].ID }, func(docs []requestDoc) error {
+	err = scan(ctx, s.requests, func(docs []requestDoc) any { return docs[len(docs)-1].ID }, func(docs []requestDoc) error {
 		return emit(&chat.Batch{Requests: requestsOf(docs)})
+	})
+	if err != nil {
+		return err
+	}
+	err = scan(ctx, s.rooms, func(docs []roomDoc) any { return docs[len(docs)-1].ID }, func(docs []roomDoc) error {
+		var b chat.Batch
+		for i := range docs {
+			b.Rooms = append(b.Rooms, docs[i].room())
+		}
+		return emit(&b)
+	})
+	if err != nil {
+		return err
+	}
+	return scan(ctx, s.members, func(docs []memberDoc) any { return docs[len(docs)-1].ID }, func(docs []memberDoc) error {
+		return emit(&chat.Batch{Members: membersOf(docs)})
 	})
 }
 

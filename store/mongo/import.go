@@ -16,7 +16,7 @@ import (
 func (s *Store) Import(ctx context.Context, b *chat.Batch) (added int, err error) {
 	for _, kind := range []func(context.Context, *chat.Batch) (int, error){
 		s.importAccounts, s.importFriends, s.importFiles, s.importMessages, s.importDevices, s.importSeen, s.importCursors,
-		s.importErased, s.importBlocks, s.importRequests,
+		s.importErased, s.importBlocks, s.importRequests, s.importRooms, s.importMembers,
 	} {
 		n, err := kind(ctx, b)
 		added += n
@@ -127,6 +127,27 @@ func (s *Store) importBlocks(ctx context.Context, b *chat.Batch) (int, error) {
 		docs[i] = newBlockDoc(k)
 	}
 	return insertNew(ctx, s, s.blocks, docs, func(d *blockDoc) any { return d.ID }, keep)
+}
+
+func (s *Store) importRooms(ctx context.Context, b *chat.Batch) (int, error) {
+	docs := make([]roomDoc, len(b.Rooms))
+	for i := range b.Rooms {
+		docs[i] = newRoomDoc(&b.Rooms[i])
+	}
+	return insertNew(ctx, s, s.rooms, docs, func(d *roomDoc) any { return d.ID }, func(there, want *roomDoc) error {
+		if a, b := there.room(), want.room(); !chat.SameRoom(&a, &b) {
+			return chat.Errorf(chat.Conflict, "room %s is there already, and is another", a.ID)
+		}
+		return nil
+	})
+}
+
+func (s *Store) importMembers(ctx context.Context, b *chat.Batch) (int, error) {
+	docs := make([]memberDoc, len(b.Members))
+	for i := range b.Members {
+		docs[i] = newMemberDoc(&b.Members[i])
+	}
+	return insertNew(ctx, s, s.members, docs, func(d *memberDoc) any { return d.ID }, keep)
 }
 
 func (s *Store) importRequests(ctx context.Context, b *chat.Batch) (int, error) {

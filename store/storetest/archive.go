@@ -45,6 +45,13 @@ func household(t testing.TB, p *place) (ann, bob chat.UserID) {
 	ask(t, p, chat.FriendRequest{From: b.ID, To: c.ID, Note: "  好<>&\u2028", At: noon()}, true)
 	ask(t, p, chat.FriendRequest{From: c.ID, To: a.ID, At: noon()}, true)
 	room := chat.RoomID(newUser())
+	noError(t, p.CreateRoom(t.Context(), chat.Room{
+		ID: room, Number: chat.MaxRoomNumber, Name: "饭 </b>", Owner: a.ID, Created: noon(), Code: "open", Announcement: "two\nlines",
+		AnnouncedBy: b.ID, AnnouncedAt: noon(), History: chat.HistoryStart, MutedUntil: noon().Add(time.Hour), Version: 3,
+	}, []chat.RoomMember{
+		{Room: room, User: a.ID, Role: chat.RoleAdmin, Joined: noon(), From: 7, MutedUntil: noon().Add(time.Minute)}, newMember(room, b.ID),
+	}))
+	found(t, p, firstNumber, b.ID, c.ID) // without a code, as most are
 	full := text(a.ID, b.ID, "ref-1", `{"a":[1,2,null],"b":"好<>&"}`)
 	full.Device, full.Time, full.Type = "phone", []byte(`"2020-02-02"`), "json"
 	full.Files = []chat.FileID{chat.NewFileID(), chat.NewFileID()}
@@ -219,6 +226,7 @@ func archiveConflict(t *testing.T, p *place) {
 		"account":        func(q *place) { a := newAccount("Another"); a.ID = ann; create(t, q, a) },
 		"taken":          func(q *place) { create(t, q, newAccount("Ann")) },
 		"message ":       func(q *place) { send(t, q, text(ann, bob, "", `"not hers"`)) },
+		"is another's":   func(q *place) { r := newRoom(ann, chat.MaxRoomNumber); noError(t, q.CreateRoom(t.Context(), r, nil)) },
 		"the ref ref-1 ": func(q *place) { send(t, q, text(ann, newUser(), "ref-1", `"elsewhere"`)) },
 	} {
 		q := newPlace(t, p.engine)
