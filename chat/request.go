@@ -24,6 +24,8 @@ type RequestStore interface {
 	TakeRequest(ctx context.Context, from, to UserID) (FriendRequest, error)
 	// Requests lists those that wait for a user's answer, oldest first.
 	Requests(ctx context.Context, to UserID) ([]FriendRequest, error)
+	// Awaited tells, for each user, whether any request waits for her answer.
+	Awaited(ctx context.Context, users []UserID) ([]bool, error)
 	// Asked lists those that a user has made, oldest first.
 	Asked(ctx context.Context, from UserID) ([]FriendRequest, error)
 }
@@ -232,6 +234,11 @@ func (s *Friends) Waiting(ctx context.Context, user UserID) ([]Asking, error) {
 	}
 	accounts, err := s.accounts(ctx, ids)
 	return askings(requests, accounts, func(r *FriendRequest) UserID { return r.From }), err
+}
+
+// Awaited tells, for each user, whether there may be something in Waiting: it costs little for many users.
+func (s *Friends) Awaited(ctx context.Context, users []UserID) ([]bool, error) {
+	return s.Store.Awaited(ctx, users)
 }
 
 // heard leaves out the requests of those whom their receiver blocks. They are stored all the same: to who asked they

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -12,12 +13,14 @@ import (
 const (
 	// maxWelcomes bounds the logins that wait for their requests. Past it, who logs in finds them by `friend:list` alone.
 	maxWelcomes = 100_000
-	// welcomeWait bounds the question for one login: the others wait behind it.
-	welcomeWait = 2 * time.Second
+	// welcomesAtOnce of them make one question to the engine.
+	welcomesAtOnce = 256
+	// welcomeWait bounds the questions for so many logins.
+	welcomeWait = 10 * time.Second
 )
 
-// welcome is a login that is still to be told which requests wait. A login does not wait for that, and costs the engine
-// no more meanwhile: one goroutine, which lives while there are any, goes through them.
+// welcome is a login that is still to be told which requests wait. A login does not wait for that: one goroutine, which
+// lives while there are any, goes through them, and asks the engine once for all that gathered meanwhile.
 type welcome struct {
 	session *session
 	user    chat.UserID
@@ -37,42 +40,49 @@ func (d *Server) tellWaiting(s *session, user chat.UserID) {
 	}
 }
 
-// welcomeAll goes through the logins. The one under way stays in the list, so that there is one goroutine.
+// welcomeAll goes through the logins. Those under way stay in the list, so that there is one goroutine.
 func (d *Server) welcomeAll() {
-	for {
+	for done := false; !done; {
 		d.welcoming.Lock()
-		batch := d.welcomes
+		batch := d.welcomes[:min(len(d.welcomes), welcomesAtOnce)]
 		d.welcoming.Unlock()
-		for _, w := range batch {
-			d.welcome(w)
+		if err := d.welcomeBatch(batch); err != nil {
+			d.cfg.Log.Warn("requests not told at a login", "logins", len(batch), "error", err)
 		}
 		d.welcoming.Lock()
-		d.welcomes = append([]welcome(nil), d.welcomes[len(batch):]...)
-		done := len(d.welcomes) == 0
+		d.welcomes = slices.Clone(d.welcomes[len(batch):]) // a clone, so that those who are through are let go of
+		done = len(d.welcomes) == 0
 		d.welcoming.Unlock()
-		if done {
-			return
-		}
 	}
 }
 
-func (d *Server) welcome(w welcome) {
-	if w.session.userID() != w.user || !w.session.isIn() {
-		return
-	}
+func (d *Server) welcomeBatch(batch []welcome) error {
 	ctx, cancel := context.WithTimeout(context.Background(), welcomeWait)
 	defer cancel()
-	requests, err := d.cfg.Friends.Waiting(ctx, w.user)
+	users := make([]chat.UserID, len(batch))
+	for i, w := range batch {
+		users[i] = w.user
+	}
+	awaited, err := d.cfg.Friends.Awaited(ctx, users)
 	if err != nil {
-		d.cfg.Log.Warn("requests not told at a login", "user", w.user, "error", err)
-		return
+		return err
 	}
-	flush := false
-	for i := range requests {
-		payload, _ := json.Marshal(d.asking(&requests[i].FriendRequest, &requests[i].Account))
-		flush = w.session.tell(socketio.EventFrame("/", "friend:asked", payload)) || flush
+	for i, w := range batch {
+		if !awaited[i] || w.session.userID() != w.user {
+			continue
+		}
+		requests, err := d.cfg.Friends.Waiting(ctx, w.user)
+		if err != nil {
+			return err
+		}
+		flush := false
+		for j := range requests {
+			payload, _ := json.Marshal(d.asking(&requests[j].FriendRequest, &requests[j].Account)) // always marshals
+			flush = w.session.tell(socketio.EventFrame("/", "friend:asked", payload)) || flush
+		}
+		if flush {
+			w.session.conn.Flush()
+		}
 	}
-	if flush {
-		w.session.conn.Flush()
-	}
+	return nil
 }

@@ -1,9 +1,12 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -76,6 +79,28 @@ func (s *Store) TakeRequest(ctx context.Context, from, to chat.UserID) (chat.Fri
 // Requests implements chat.RequestStore.
 func (s *Store) Requests(ctx context.Context, to chat.UserID) ([]chat.FriendRequest, error) {
 	return s.requests(ctx, kindRequest, to, func(r *chat.FriendRequest, other chat.UserID) { r.From, r.To = other, to })
+}
+
+// Awaited implements chat.RequestStore. One iterator looks for all of them.
+func (s *Store) Awaited(ctx context.Context, users []chat.UserID) ([]bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindRequest}, UpperBound: []byte{kindRequest + 1}})
+	if err != nil {
+		return nil, broken(err)
+	}
+	defer it.Close()
+	awaited := make([]bool, len(users))
+	for i, user := range users {
+		k, err := key(kindRequest, user)
+		if err != nil {
+			return nil, err
+		}
+		awaited[i] = it.SeekGE(k) && bytes.HasPrefix(it.Key(), k)
+	}
+	return awaited, broken(it.Error())
 }
 
 // Asked implements chat.RequestStore.

@@ -30,6 +30,7 @@ func (s *Store) makeIndexes(ctx context.Context) error {
 		{s.messages, "changeKey", true, true},
 		{s.messages, "files", false, true},
 		{s.requests, "from", false, false},
+		{s.requests, "to", false, false},
 		{s.files, "owner", false, false},
 		{s.files, "loose", false, true},
 		{s.sockets, "node", false, false},

@@ -3,6 +3,7 @@ package mongo
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -55,6 +56,24 @@ func (s *Store) TakeRequest(ctx context.Context, from, to chat.UserID) (chat.Fri
 // Requests lists those that wait for a user's answer, oldest first.
 func (s *Store) Requests(ctx context.Context, to chat.UserID) ([]chat.FriendRequest, error) {
 	return s.findRequests(ctx, under(string(to)))
+}
+
+// Awaited tells, for each user, whether any request waits for her answer.
+func (s *Store) Awaited(ctx context.Context, users []chat.UserID) ([]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	awaited := make([]bool, len(users))
+	if len(users) == 0 {
+		return awaited, nil
+	}
+	found, err := s.requests.Distinct(ctx, "to", bson.D{{Key: "to", Value: bson.D{{Key: "$in", Value: users}}}})
+	if err != nil {
+		return nil, failure(err)
+	}
+	for i, user := range users {
+		awaited[i] = slices.Contains(found, any(string(user)))
+	}
+	return awaited, nil
 }
 
 // Asked lists those that a user has made, oldest first.

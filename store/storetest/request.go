@@ -12,6 +12,7 @@ import (
 func requestStories() []story {
 	return []story{
 		{name: "one in each direction, oldest first", tell: requestOrder},
+		{name: "for whom any waits", tell: requestAwaited},
 		{name: "twenty ask the same", tell: requestPutRace},
 		{name: "of twenty takers one gets it", tell: requestTakeRace},
 		{name: "two ask each other at once, and one at least knows", tell: requestCross},
@@ -85,6 +86,27 @@ func requestOrder(t *testing.T, p *place) {
 	wantRequests(t, p, bob, first)
 	ask(t, p, again, true)
 	wantAsked(t, p, ann, third, again)
+}
+
+func requestAwaited(t *testing.T, p *place) {
+	ann, bob, carl := newUser(), newUser(), newUser()
+	want := func(want []bool, users ...chat.UserID) {
+		t.Helper()
+		got, err := p.Awaited(t.Context(), users)
+		noError(t, err)
+		if !slices.Equal(got, want) {
+			t.Errorf("awaited are %v, want %v", got, want)
+		}
+	}
+	want(nil)
+	want([]bool{false}, bob)
+	for i, from := range []chat.UserID{ann, carl, newUser()} {
+		ask(t, p, chat.FriendRequest{From: from, To: bob, At: noon().Add(time.Duration(i))}, true)
+	}
+	ask(t, p, chat.FriendRequest{From: bob, To: carl, At: noon()}, true)
+	want([]bool{false, true, true, false, true}, ann, bob, carl, newUser(), bob)
+	take(t, p, chat.FriendRequest{From: bob, To: carl, At: noon()})
+	want([]bool{true, false}, bob, carl)
 }
 
 func requestPutRace(t *testing.T, p *place) {

@@ -48,6 +48,7 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["RemoveFriend"] = s.RemoveFriend(ctx, ann, bob)
 	_, errs["PutRequest"] = s.PutRequest(ctx, chat.FriendRequest{From: ann, To: bob, At: noon()})
 	_, errs["Requests"] = s.Requests(ctx, bob)
+	_, errs["Awaited"] = s.Awaited(ctx, []chat.UserID{bob})
 	_, errs["Asked"] = s.Asked(ctx, ann)
 	_, errs["TakeRequest"] = s.TakeRequest(ctx, ann, bob)
 	_, errs["Block"] = s.Block(ctx, ann, bob, noon())
