@@ -133,7 +133,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	}
 	friends := &chat.Friends{
 		Store: engine, Accounts: engine, Now: now, AskFirst: cfg.AskFriends, FriendsOnly: cfg.FriendsOnly, Presence: presence,
-		Changed: s.messages.Forget,
+		Changed: s.messages.Forget, Asks: askLimit(cfg.RateLimits, now),
 	}
 	s.messages.Gate = friends.MayWrite
 	s.messages.LogTo(log)

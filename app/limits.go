@@ -26,6 +26,14 @@ func accountLimits(on bool, now func() time.Time) chat.AccountLimits {
 	}
 }
 
+// askLimit is a hundred requests for friendship of a user, then one each 10 s.
+func askLimit(on bool, now func() time.Time) chat.Limiter {
+	if !on {
+		return limit.None{}
+	}
+	return limit.New(100, 10*time.Second, now)
+}
+
 // socketLimits are two thousand events, then 500 a second; 16 MB, then 4 MB a second.
 func socketLimits(on bool) (events, bytes limit.Bucket) {
 	if !on {

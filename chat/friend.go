@@ -99,6 +99,8 @@ type Friends struct {
 	AskFirst bool
 	// FriendsOnly says that only who is counted as a friend by the receiver may write to her.
 	FriendsOnly bool
+	// Asks paces the requests of each user; nil for no limit.
+	Asks Limiter
 	// Presence says who is there; nil when nobody does.
 	Presence *Presence
 	// Tell hears what happens. It is set before the first call.

@@ -41,7 +41,7 @@ type Asking struct {
 // changes nothing. Of one who blocks from, the answer is the same as of any other, and she hears nothing.
 //
 // Errors: Invalid, NotFound for an unknown user, Forbidden for one whom from blocks, TooLarge past MaxFriends and
-// MaxRequests.
+// MaxRequests, TooMany.
 func (s *Friends) Ask(ctx context.Context, from, to UserID, note string) (Bond, error) {
 	if note != "" {
 		if err := checkText("note", note, maxNote); err != nil {
@@ -55,6 +55,11 @@ func (s *Friends) Ask(ctx context.Context, from, to UserID, note string) (Bond, 
 }
 
 func (s *Friends) ask(ctx context.Context, from, to UserID, note string) (Bond, error) {
+	if s.Asks != nil { // to ask and take it back, again and again, would be a bell in somebody's pocket
+		if retry, ok := s.Asks.Allow(string(from)); !ok {
+			return "", tooMany("too many requests for friendship", retry)
+		}
+	}
 	leave, err := s.pair(ctx, from, to)
 	if err != nil {
 		return "", err

@@ -186,3 +186,20 @@ func TestARequestOutlastsAFailure(t *testing.T) {
 	s.wantHeard("Ann is answered by Bob: true")
 	s.wantList(ann, "Bob///")
 }
+
+// Ann rings at Bob's door again and again; after a while that is not told any more.
+func TestAsksArePaced(t *testing.T) {
+	s, p := newStreet(t, "Ann", "Bob")
+	ann, bob := p[0], p[1]
+	s.Asks = &allowance{each: 3}
+	for range 3 {
+		s.wantBond(ann, bob, "", chat.NowAsked)
+		wantCode(t, "taking it back", s.Remove(t.Context(), ann, bob), "")
+	}
+	_, err := s.Ask(t.Context(), ann, bob, "")
+	wantCode(t, "once more", err, chat.TooMany)
+	if len(s.heard) != 3 {
+		t.Errorf("heard %q", s.heard)
+	}
+	s.wantBond(bob, ann, "", chat.NowAsked)
+}
