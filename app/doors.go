@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/plainws"
+	"github.com/parley-chat/parley/realtime"
 )
 
 // door holds connections of users: one for each way in which clients speak. It hears what all are told, and knows to
@@ -64,4 +66,17 @@ func those[T any](d doors) (all []T) {
 		}
 	}
 	return all
+}
+
+// openPlain opens the plain WebSocket door over what the Socket.IO door stands on. An address's connections are counted
+// together.
+func openPlain(with realtime.Config) *plainws.Server {
+	transport := with.Transport.Engine
+	return plainws.New(plainws.Config{
+		Accounts: with.Accounts, Rooms: with.Rooms, Messages: with.Messages, Devices: with.Devices, Registry: with.Registry,
+		Presence: with.Presence, Now: with.Now, Log: with.Log,
+		Events: with.Events, Bytes: with.Bytes, Handshakes: with.Handshakes, Connections: with.Connections,
+		MaxQueued: transport.MaxQueued, WriteTimeout: transport.WriteTimeout,
+		PingInterval: transport.PingInterval, PingTimeout: transport.PingTimeout,
+	})
 }

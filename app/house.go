@@ -164,7 +164,8 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		door.Transport.Extension = s.extension
 	}
 	s.door = realtime.New(door)
-	s.doors = doors{s.door}
+	plain := openPlain(door)
+	s.doors = doors{s.door, plain}
 	avatars := &chat.Pictures{Files: pictures, Accounts: engine, Log: log}
 	door.Syncs.Rooms = s.messages.Rooms
 	s.messages.Rooms.Tell(those[chat.RoomAudience](s.doors)...)
@@ -179,7 +180,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Codes:    s.accounts.Codes,
 		Friends:  friends,
 		Pictures: avatars,
-		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door,
+		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door, Plain: plain,
 		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,
 	})
 	if cfg.Trust {

@@ -45,9 +45,12 @@ func TestTypingDoesNotWaitForAProgram(t *testing.T) {
 	await(t, ann, "0/slow,")
 }
 
-// await reads until a packet comes that begins with want.
-func await(t *testing.T, conn *sio.Conn, want string) {
+// await reads until a packet comes that begins with want, and returns it.
+func await(t *testing.T, conn *sio.Conn, want string) string {
 	t.Helper()
-	for !strings.HasPrefix(hear(t, conn), want) {
+	for {
+		if packet := hear(t, conn); strings.HasPrefix(packet, want) {
+			return packet
+		}
 	}
 }

@@ -62,6 +62,15 @@ func (o *Outbox) Send(frames ...[]byte) (ok bool) {
 	return true
 }
 
+// Queue puts a frame before what Send is given next, and writes nothing: Send does, also without a frame.
+func (o *Outbox) Queue(frame []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.closed {
+		o.add(frame)
+	}
+}
+
 // cost is what frames count against Config.Most.
 func cost(frames [][]byte) (sum int) {
 	for _, frame := range frames {
@@ -112,9 +121,14 @@ func (o *Outbox) drop() {
 	o.frames = nil
 }
 
-func (o *Outbox) push(frames ...[]byte) {
+func (o *Outbox) add(frames ...[]byte) {
 	o.frames = append(o.frames, frames...)
 	o.queued += cost(frames)
+}
+
+// push adds frames, and has them written.
+func (o *Outbox) push(frames ...[]byte) {
+	o.add(frames...)
 	if !o.writing {
 		o.writing = true
 		go o.write()

@@ -174,6 +174,25 @@ func TestClosedConnectionEndsInAnyCase(t *testing.T) {
 	})
 }
 
+// What is queued comes before what is sent next, and not sooner.
+func TestQueuedFrameWaitsForTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, bob := net.Pipe()
+		o := New(server, &Config{Most: 1000, Timeout: time.Hour})
+		o.Queue([]byte("hello "))
+		synctest.Wait()
+		if o.writing {
+			t.Error("it is being written")
+		}
+		o.Send([]byte("Bob"))
+		o.Close(nil)
+		o.Queue([]byte("late"))
+		if heard, err := io.ReadAll(bob); err != nil || string(heard) != "hello Bob" {
+			t.Errorf("Bob hears %q, %v", heard, err)
+		}
+	})
+}
+
 func TestEveryFrameCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _ := net.Pipe()

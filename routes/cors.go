@@ -39,12 +39,12 @@ func (p cors) allows(origin string, r *http.Request) bool {
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }
 
-// middleware writes the CORS headers (Fetch standard, section 3.2) and answers OPTIONS on any path. Only the Socket.IO
-// door is closed to a forbidden page: there the browser does not keep it out, WebSocket knows no CORS.
+// middleware writes the CORS headers (Fetch standard, section 3.2) and answers OPTIONS on any path. Only what
+// opens sockets is closed to a forbidden page: there the browser does not keep it out, WebSocket knows no CORS.
 func (p cors) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
-		origin, socket := r.Header.Get(echo.HeaderOrigin), c.Path() == socketPath
+		origin, socket := r.Header.Get(echo.HeaderOrigin), isSocket(c)
 		preflight := r.Method == http.MethodOptions
 		if p.any && !socket {
 			h.Set(echo.HeaderAccessControlAllowOrigin, "*")

@@ -73,8 +73,7 @@ func (s *server) writeError(err error, c echo.Context) {
 	}
 	reply := errorReply{ErrCode: how.status, Message: how.message}
 	header := c.Response().Header()
-	if e != nil && (e.Code == chat.TooMany || e.RetryAfter > 0) {
-		reply.RetryAfter = max(1, int(math.Ceil(e.RetryAfter.Seconds())))
+	if reply.RetryAfter = retryAfter(e); reply.RetryAfter > 0 {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(reply.RetryAfter))
 	}
 	status, body := how.status, any(reply)
@@ -86,6 +85,14 @@ func (s *server) writeError(err error, c echo.Context) {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer") // RFC 9110, section 11.6.1
 	}
 	_ = writeJSON(c, status, body) // when it cannot be written, the client is gone
+}
+
+// retryAfter is when to come back, in seconds; 0 says nothing.
+func retryAfter(e *chat.Error) int {
+	if e == nil || e.Code != chat.TooMany && e.RetryAfter <= 0 {
+		return 0
+	}
+	return max(1, int(math.Ceil(e.RetryAfter.Seconds())))
 }
 
 // explain finds the words for an error. e is nil for what Echo says itself: no such path, no such method.

@@ -34,6 +34,8 @@ type Config struct {
 	// Socket serves /socket.io/, every method but OPTIONS. It may hijack the connection, and no limit of this package
 	// touches it. RemoteAddr tells it the client's address, also behind a trusted proxy. May be nil: then there is none.
 	Socket http.Handler
+	// Plain serves GET /ws/{Sender}, the plain WebSocket, likewise. The request has the path value Sender.
+	Plain http.Handler
 
 	PublicURL      string         // where clients find the server, without a slash at the end; "" is where each one asked
 	Origins        []string       // the web pages that may call, as "https://host"; empty or "*" allows every page
@@ -41,7 +43,15 @@ type Config struct {
 	Log            *slog.Logger
 }
 
-const socketPath = "/socket.io/"
+const (
+	socketPath  = "/socket.io/"
+	plainPrefix = "/ws/"
+	plainPath   = plainPrefix + ":Sender"
+)
+
+// isSocket tells whether a path is served by a door whose connections last. No limit of time touches those, and a browser
+// asks no server's leave to open them.
+func isSocket(c echo.Context) bool { return c.Path() == socketPath || c.Path() == plainPath }
 
 // requestTime bounds how long a request may take to come, and then its answer to go: 8 MB at 70 KB/s. Files may take
 // longer while they come and go, see pacedBody and slowest.
@@ -84,6 +94,7 @@ func New(cfg Config) http.Handler {
 		accountDoor{cfg.Accounts, pictures}.routes(),
 		codeDoor{cfg.Codes, cfg.Accounts}.routes(),
 		profileDoor{cfg.Accounts, pictures}.routes(),
+		memberDoor{cfg.Accounts}.routes(),
 		friendDoor{cfg.Friends, pictures}.routes(),
 		pictures.routes(),
 		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
@@ -103,6 +114,14 @@ func New(cfg Config) http.Handler {
 	}
 	if cfg.Socket != nil {
 		e.Any(socketPath, serveSocket(cfg.Socket))
+	}
+	if cfg.Plain != nil {
+		plain := serveSocket(cfg.Plain)
+		e.GET(plainPath, func(c echo.Context) error {
+			r := c.Request()
+			r.SetPathValue("Sender", r.URL.Path[len(plainPrefix):]) // Echo's own is as it was escaped
+			return plain(c)
+		})
 	}
 	return e
 }
@@ -169,11 +188,14 @@ func spell(table []route) echo.MiddlewareFunc {
 				u.Path, u.RawPath = path, ""
 				return next(c)
 			}
-			for _, prefix := range []string{picturePrefix, chat.FilePrefix} {
+			for _, prefix := range []string{picturePrefix, chat.FilePrefix, plainPrefix} {
 				if n := len(prefix); len(raw) > n && strings.EqualFold(raw[:n], prefix) {
 					u.Path = prefix + u.Path[n:]
 					if u.RawPath != "" {
 						u.RawPath = prefix + u.RawPath[n:]
+					}
+					if prefix == plainPrefix {
+						u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(u.RawPath, "/")
 					}
 				}
 			}
@@ -182,11 +204,11 @@ func spell(table []route) echo.MiddlewareFunc {
 	}
 }
 
-// prepare does what every answer needs, and bounds the time of every request but the Socket.IO door's.
+// prepare does what every answer needs, and bounds the time of every request but those that open lasting connections.
 func prepare(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set(echo.HeaderXContentTypeOptions, "nosniff")
-		if c.Path() != socketPath {
+		if !isSocket(c) {
 			// net/http lifts both before the connection's next request. A writer without deadlines needs none.
 			rc, now := http.NewResponseController(c.Response()), time.Now()
 			_ = rc.SetReadDeadline(now.Add(requestTime))

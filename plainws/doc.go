@@ -1,0 +1,5 @@
+// Package plainws is the plain WebSocket door of the room chat (wire contract, section 3): JSON texts in WebSocket
+// messages (RFC 6455), without Socket.IO. A client hears every room that its user is in, and writes to them.
+//
+// It is for small clients: what was sent while one was away it does not get here, and changes of messages are not told.
+package plainws
