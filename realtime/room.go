@@ -252,7 +252,8 @@ func roomInfo(ctx context.Context, s *session, r roomRequest) (infoReply, error)
 	return infoReply{s.door.roomState(&view), s.door.cfg.Rooms.Online(r.Room)}, nil
 }
 
-// listRooms takes no argument, or any.
+// listRooms takes no argument, or any. Announcements are not in the answer, but when they were made: a thousand of them might
+// not fit into what may wait for a client.
 func (s *session) listRooms(e *socketio.Event) {
 	ctx, cancel := context.WithTimeout(context.Background(), eventTime)
 	defer cancel()
@@ -266,6 +267,7 @@ func (s *session) listRooms(e *socketio.Event) {
 	}{make([]roomState, len(views))}
 	for i := range views {
 		reply.Rooms[i] = s.door.roomState(&views[i])
+		reply.Rooms[i].Announcement = ""
 	}
 	s.answer(answerOf(e), reply)
 }

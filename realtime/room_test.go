@@ -210,6 +210,30 @@ func TestBobIsKicked(t *testing.T) {
 	}
 }
 
+// Whoever is put out of a room in the middle of a conversation hears nothing of it behind the event that says so.
+func TestBobIsKickedWhileAllTalk(t *testing.T) {
+	h := open(t)
+	ann, bob, carl := h.join(h.register("Ann"), "phone"), h.join(h.register("Bob"), "phone"), h.join(h.register("Carl"), "phone")
+	room := ann.makeRoom("the garden", bob.user, carl.user)
+	const messages = 600
+	for i := range messages {
+		if i == messages/2 {
+			ann.emit("room:kick", object{"room": room, "user": bob.id})
+		}
+		carl.emit("chat", object{"room": room, "message": i})
+	}
+	bob.hearChange("created")
+	bob.hearChange("kicked")
+	bob.waiting = nil
+	for last := 0.0; last < messages-1; { // Ann hears all of them
+		if m := ann.hearMessage("newMessage"); m.Type == "text" {
+			last = m.Message.(float64)
+		}
+	}
+	bob.heardNothingElse("newMessage")
+	bob.heardNothingElse("room:changed")
+}
+
 // Who was away finds what the system said, and whether she was called, when she comes.
 func TestWhoWasAwayFindsSystemMessages(t *testing.T) {
 	h := openChanges(t)
@@ -226,6 +250,9 @@ func TestWhoWasAwayFindsSystemMessages(t *testing.T) {
 	conv := bob.ask("sync", object{})["conversations"].([]any)[0].(object)
 	if conv["unread"] != 3.0 || conv["mentioned"] != nil || conv["name"] != "the yard" {
 		t.Errorf("Bob's list has %v", conv)
+	}
+	if r := bob.ask("room:list", nil)["rooms"].([]any)[0].(object); r["announcement"] != nil || r["announcedAt"] == nil {
+		t.Errorf("Bob's list of rooms has %v", r)
 	}
 	if info := bob.ask("room:info", object{"room": room}); info["announcement"] != "tea at four" || info["announcedBy"] != string(ann.id) || info["announcedAt"] == nil {
 		t.Errorf("the room is %v", info)

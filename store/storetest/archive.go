@@ -97,7 +97,8 @@ func household(t testing.TB, p *place) (ann, bob chat.UserID) {
 	}
 	noError(t, p.SetFileState(t.Context(), full.Files[0], chat.FileNew, chat.FileKept, noon().Add(time.Hour)))
 	advance(t, p, chat.Cursor{User: a.ID, Conv: full.Conv, Seq: 2}, chat.Cursor{User: a.ID, Device: "\x01read", Conv: full.Conv, Seq: 1},
-		chat.Cursor{User: a.ID, Device: "laptop", Conv: chat.RoomConv(room), Seq: 1})
+		chat.Cursor{User: a.ID, Device: "laptop", Conv: chat.RoomConv(room), Seq: 1},
+		chat.Cursor{User: chat.UserID(room), Device: "\x00mention", Conv: chat.RoomConv(room), Seq: 2})
 	return a.ID, b.ID
 }
 
