@@ -238,6 +238,9 @@ func (r *room) observe(ctx context.Context, o options) (figure.Run, error) {
 	}
 	r.until.Store(math.MaxInt64)
 	r.from.Store(r.now())
+	if o.measuring != nil {
+		o.measuring()
+	}
 	heard, start := r.heard.Load(), time.Now()
 	before, err := r.peer.process.CPU()
 	if err == nil {
