@@ -130,6 +130,26 @@ func (s *Rooms) Roster(ctx context.Context, room RoomID) (r *Roster, err error) 
 	return r, err
 }
 
+// From returns the number above which a room is news to a member: its last one before she came. Unlike a Roster, which is kept,
+// it leaves the next change nothing to copy.
+//
+// Errors: NotFound, also for whoever is no member, Unavailable.
+func (s *Rooms) From(ctx context.Context, user UserID, room RoomID) (from uint64, err error) {
+	if s == nil {
+		return 0, errNoRooms()
+	}
+	in := false
+	err = s.rosters.ask(ctx, room, func(e *rosterEntry) {
+		var at seat
+		at, in = e.now.seats[user]
+		from = at.from
+	})
+	if err == nil && !in {
+		err = errNoRooms()
+	}
+	return from, err
+}
+
 // Hearers returns the members of a room, for a door that has something for them; nil when there is no such room, or the
 // engine does not say in time who they are, which is logged. The caller must not change the slice.
 func (s *Rooms) Hearers(room RoomID) []UserID {

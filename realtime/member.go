@@ -1,6 +1,10 @@
 package realtime
 
-import "github.com/parley-chat/parley/chat"
+import (
+	"context"
+
+	"github.com/parley-chat/parley/chat"
+)
 
 // What a session knows of the rooms of its user. At login it is told of each room from which number it goes on, and from
 // then on every number has to follow the last one: what does not is fetched, with what is missing before it. Of a room
@@ -27,12 +31,13 @@ func (s *Server) meet(of *session, user chat.UserID, m *chat.Message) bool {
 
 // joinedAt returns the number above which a room is news to a member; ok is false for whoever is none.
 func (s *Server) joinedAt(room chat.RoomID, user chat.UserID) (from uint64, ok bool) {
-	roster := s.roster(room)
-	if roster == nil {
-		return 0, false
+	ctx, cancel := context.WithTimeout(context.Background(), rosterWait)
+	defer cancel()
+	from, err := s.cfg.Rooms.From(ctx, user, room)
+	if err != nil && chat.CodeOf(err) != chat.NotFound {
+		s.cfg.Log.Warn("a member is not told something", "room", room, "user", user, "error", err)
 	}
-	member, ok := roster.Member(user)
-	return member.From, ok
+	return from, err == nil
 }
 
 // knows tells whether a session hears of a conversation, and how often its user was put out of rooms before.
