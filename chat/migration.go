@@ -114,6 +114,14 @@ func (m *Migration) user(ctx context.Context, u NodeUser, done *Migrated, refuse
 	case Conflict:
 		here, err := m.Accounts.Account(ctx, id)
 		if CodeOf(err) == NotFound {
+			erased, err := m.Accounts.Erased(ctx, []UserID{id})
+			if err != nil {
+				return err
+			}
+			if !erased[0].IsZero() {
+				refuse("user %s (%q): deleted her account here", u.ID, u.Username)
+				return nil
+			}
 			refuse("user %s (%q): another one has the name, the email %s or the phone number %s", u.ID, u.Username, a.Email, a.Phone)
 			return nil
 		}

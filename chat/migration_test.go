@@ -48,6 +48,7 @@ type town struct {
 	FriendStore
 	accounts []Account
 	friends  map[UserID][]UserID
+	erased   map[UserID]time.Time
 }
 
 func (s *town) find(fits func(*Account) bool) (Account, error) {
@@ -63,7 +64,7 @@ func (s *town) CreateAccount(_ context.Context, a Account) error {
 	_, err := s.find(func(b *Account) bool {
 		return a.ID == b.ID || a.Username == b.Username || a.Email == b.Email || a.Phone == b.Phone
 	})
-	if err == nil {
+	if err == nil || !s.erased[a.ID].IsZero() {
 		return Errorf(Conflict, "taken")
 	}
 	s.accounts = append(s.accounts, a)
@@ -76,6 +77,14 @@ func (s *town) Account(_ context.Context, id UserID) (Account, error) {
 
 func (s *town) AccountByUsername(_ context.Context, name string) (Account, error) {
 	return s.find(func(b *Account) bool { return b.Username == name })
+}
+
+func (s *town) Erased(_ context.Context, ids []UserID) ([]time.Time, error) {
+	at := make([]time.Time, len(ids))
+	for i, id := range ids {
+		at[i] = s.erased[id]
+	}
+	return at, nil
 }
 
 func (s *town) SetPicture(_ context.Context, id UserID, name string) (former string, err error) {
@@ -181,6 +190,16 @@ func TestTheNodeServersPeopleMoveIn(t *testing.T) {
 	}
 	if a := s.accounts[0]; a.Picture != "mine.png" || a.Password != "$2a$10$fresh" {
 		t.Errorf("Ann is now %+v", a)
+	}
+
+	// She deletes her account here. The Node server still has her; she does not come back.
+	s.accounts, s.erased = s.accounts[1:], map[UserID]time.Time{ann: time.UnixMilli(1)}
+	_, refused = run()
+	if !slices.Contains(refused, `user `+ann+` ("安"): deleted her account here`) {
+		t.Errorf("refused: %s", strings.Join(refused, "\n"))
+	}
+	if _, err := s.Account(t.Context(), ann); CodeOf(err) != NotFound {
+		t.Errorf("Ann, who left: %v", err)
 	}
 }
 
