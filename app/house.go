@@ -170,7 +170,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	door.Syncs.Rooms = s.messages.Rooms
 	s.messages.Rooms.Tell(those[chat.RoomAudience](s.doors)...)
 	s.accounts.Revoked = s.doors.Revoke
-	s.accounts.Leavers = []chat.Leaver{friends, s.messages.Rooms, door.Devices, avatars}
+	s.accounts.Leavers = []chat.Leaver{friends, s.messages, s.messages.Rooms, door.Devices, avatars}
 	s.accounts.Stays = staysAdministrator(cfg.Admins)
 	door.Devices.End = s.doors.Evict
 	friends.Tell = those[chat.FriendAudience](s.doors)

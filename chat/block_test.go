@@ -1,7 +1,10 @@
 package chat_test
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 )
@@ -94,4 +97,41 @@ func TestWhoMayWrite(t *testing.T) {
 	}
 	wantCode(t, "who added him by herself", s.MayWrite(t.Context(), ann, bob), chat.Forbidden)
 	wantCode(t, "whom she added", s.MayWrite(t.Context(), bob, ann), "")
+}
+
+// interrupted is an engine that lets something happen in another process before it makes a friendship.
+type interrupted struct {
+	chat.FriendStore
+	happens func()
+}
+
+func (s interrupted) AddFriend(ctx context.Context, owner, friend chat.UserID, at time.Time) (bool, error) {
+	s.happens()
+	return s.FriendStore.AddFriend(ctx, owner, friend, at)
+}
+
+func (s interrupted) Befriend(ctx context.Context, a, b chat.UserID, at time.Time) error {
+	s.happens()
+	return s.FriendStore.Befriend(ctx, a, b, at)
+}
+
+// Ann blocks Bob at one process while at another she is just about to become his friend. He does not stay in her list,
+// for then he would see when she is there.
+func TestABlockComesBetween(t *testing.T) {
+	for what, befriend := range map[string]func(s *street, ann, bob chat.UserID) error{
+		"adding":    func(s *street, ann, bob chat.UserID) error { _, err := s.Add(t.Context(), ann, bob); return err },
+		"accepting": func(s *street, ann, bob chat.UserID) error { return s.Answer(t.Context(), ann, bob, true) },
+	} {
+		s, p := newStreet(t, "Ann", "Bob")
+		ann, bob := p[0], p[1]
+		elsewhere := &chat.Friends{Store: s.Store, Accounts: s.Accounts, Now: s.Now}
+		s.wantBond(bob, ann, "", chat.NowAsked)
+		s.Store = interrupted{s.Store, func() { wantCode(t, "blocking", elsewhere.Block(t.Context(), ann, bob), "") }}
+		wantCode(t, what, befriend(s, ann, bob), chat.Forbidden)
+		s.heard = s.heard[1:]
+		s.wantHeard()
+		if list := s.listOf(ann); strings.HasPrefix(list, "Bob") {
+			t.Errorf("%s: the list of Ann is %q", what, list)
+		}
+	}
 }

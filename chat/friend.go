@@ -176,7 +176,24 @@ func (s *Friends) add(ctx context.Context, owner, friend UserID) (added bool, er
 	case len(friends) >= MaxFriends:
 		return false, Errorf(TooLarge, "friends: at most %d", MaxFriends)
 	}
-	return s.Store.AddFriend(ctx, owner, friend, s.Now())
+	added, err = s.Store.AddFriend(ctx, owner, friend, s.Now())
+	if err == nil {
+		err = s.notBlocked(ctx, owner, friend)
+	}
+	return added, err
+}
+
+// notBlocked takes a friendship back that another process's Block came between: whom a user blocks is never in her list. It
+// is asked behind the write, as Block removes behind its own, so that one of the two sees the other.
+func (s *Friends) notBlocked(ctx context.Context, owner, friend UserID) error {
+	blocks, err := s.Store.Blocks(ctx, [][2]UserID{{owner, friend}})
+	if err != nil || !blocks[0] {
+		return err
+	}
+	if _, err := s.Store.RemoveFriend(ctx, owner, friend); err != nil {
+		return err
+	}
+	return errUnblockFirst()
 }
 
 // changed says that who of two may write to whom has to be asked again.

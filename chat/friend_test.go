@@ -146,8 +146,8 @@ func (s *street) wantBond(from, to chat.UserID, note string, want chat.Bond) {
 	}
 }
 
-// wantList compares a user's list: "friends / requests / asked / blocked", each the names in it.
-func (s *street) wantList(user chat.UserID, want string) {
+// listOf is a user's list as "friends/requests/asked/blocked", each the names in it.
+func (s *street) listOf(user chat.UserID) string {
 	s.t.Helper()
 	list, err := s.List(s.t.Context(), user)
 	if err != nil {
@@ -174,7 +174,12 @@ func (s *street) wantList(user chat.UserID, want string) {
 	for _, part := range parts {
 		all = append(all, strings.Join(part, " "))
 	}
-	if got := strings.Join(all, "/"); got != want {
+	return strings.Join(all, "/")
+}
+
+func (s *street) wantList(user chat.UserID, want string) {
+	s.t.Helper()
+	if got := s.listOf(user); got != want {
 		s.t.Errorf("the list of %s is %q, want %q", s.names[user], got, want)
 	}
 }

@@ -72,3 +72,12 @@ func (s *Messages) Forget(a, b UserID) {
 	conv := DirectConv(a, b)
 	s.passages.forget(passage{conv, false}, passage{conv, true})
 }
+
+// LeaveAll implements Leaver: who has written to a user who is gone may not any more.
+func (s *Messages) LeaveAll(_ context.Context, user UserID) error {
+	s.passages.forgetAll(func(p passage) bool {
+		_, hers := p.conv.Other(user)
+		return hers
+	})
+	return nil
+}

@@ -57,6 +57,21 @@ func TestTheGateIsAskedNowAndThen(t *testing.T) {
 	ask(ann, bob, "", 1)
 	now.pass(-time.Hour)
 	ask(ann, bob, "", 1)
+	// Carl leaves for good, and whoever wrote to him a moment ago is told so.
+	carl := settle(t, engine, "Carl")[0]
+	ask(ann, carl, "", 1)
+	for range 2 {
+		if err := s.LeaveAll(t.Context(), carl); err != nil {
+			t.Error(err)
+		}
+		ask(ann, carl, "", 1)
+	}
+	ask(ann, bob, "", 0)
+	if err := engine.EraseAccount(t.Context(), carl, noon()); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.LeaveAll(t.Context(), carl)
+	ask(ann, carl, chat.NotFound, 0)
 	nobody := chat.NewUserID(noon())
 	wantCode(t, "nobody", s.MayWrite(t.Context(), ann, nobody), chat.NotFound)
 	if _, err := s.Recall(t.Context(), ann, chat.DirectConv(ann, nobody), 1, nil); chat.CodeOf(err) != chat.NotFound {

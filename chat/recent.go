@@ -1,6 +1,9 @@
 package chat
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // recentMost bounds one generation of a recent map: 2 × 50,000 keys of about 120 bytes are 12 MB at the most.
 const recentMost = 50_000
@@ -54,5 +57,15 @@ func (r *recent[K, V]) forget(keys ...K) {
 	for _, key := range keys {
 		delete(r.new, key)
 		delete(r.old, key)
+	}
+}
+
+// forgetAll does so with all keys of which drop says so. It looks at each.
+func (r *recent[K, V]) forgetAll(drop func(K) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch++
+	for _, m := range []map[K]V{r.new, r.old} {
+		maps.DeleteFunc(m, func(key K, _ V) bool { return drop(key) })
 	}
 }

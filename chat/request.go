@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -208,11 +209,12 @@ func (s *Friends) befriend(ctx context.Context, taken FriendRequest) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWait)
 	defer cancel()
 	err := s.Store.Befriend(ctx, taken.From, taken.To, s.Now())
+	s.changed(taken.From, taken.To)
 	if err != nil {
 		_, _ = s.Store.PutRequest(ctx, taken) // the first error says it all
+		return err
 	}
-	s.changed(taken.From, taken.To)
-	return err
+	return errors.Join(s.notBlocked(ctx, taken.From, taken.To), s.notBlocked(ctx, taken.To, taken.From))
 }
 
 func (s *Friends) tellAnswer(to UserID, by Account, accepted bool) {

@@ -146,6 +146,9 @@ func TestBobBlocksAnn(t *testing.T) {
 	b.wantList("blocked", "ann")
 	b.wantList("friends", "")
 	a.wantList("friends", "bob online=false", "online") // he is no longer seen
+	if seen := a.presence(bob); len(seen) != 0 {
+		t.Errorf("Ann sees %+v", seen)
+	}
 	a.heardNothingElse("friend:removed")
 
 	chatTo := func(to user) object {
