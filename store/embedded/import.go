@@ -166,22 +166,6 @@ func (i *importer) erasure(e *chat.Erasure) error {
 	return putJSON(i.Batch, k, v)
 }
 
-func (i *importer) friend(f *chat.Friendship) error {
-	k, err := pairKey(kindFriend, f.Owner, f.Friend)
-	if err != nil {
-		return err
-	}
-	return i.fresh(friendshipValue(f), k)
-}
-
-func (i *importer) block(b *chat.Block) error {
-	k, err := pairKey(kindBlock, b.Owner, b.Other)
-	if err != nil {
-		return err
-	}
-	return i.fresh(b.At, k)
-}
-
 func (i *importer) room(r *chat.Room) error {
 	k, err := roomKey(kindRoom, r.ID)
 	if err != nil {
@@ -228,28 +212,6 @@ func (i *importer) member(m *chat.RoomMember) error {
 	}
 	i.added++
 	return putMember(i.Batch, m)
-}
-
-func (i *importer) request(r *chat.FriendRequest) error {
-	keys, err := requestKeys(r.From, r.To)
-	if err != nil {
-		return err
-	}
-	return i.fresh(request{r.Note, r.At}, keys[:]...)
-}
-
-// fresh stores a value under all of its keys, unless it is there.
-func (i *importer) fresh(value any, keys ...[]byte) error {
-	if _, known, err := i.get(keys[0]); err != nil || known {
-		return err
-	}
-	i.added++
-	for _, k := range keys {
-		if err := putJSON(i.Batch, k, value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (i *importer) message(m *chat.Message) error {
