@@ -157,7 +157,7 @@ func TestNewPasswordEndsSockets(t *testing.T) {
 	}
 	for _, p := range []*person{a, onlyConnected} {
 		var kicked struct{ Reason string }
-		if p.hear("kicked", &kicked); !strings.Contains(kicked.Reason, "password") {
+		if p.hear("kicked", &kicked); !strings.Contains(kicked.Reason, "log in again") {
 			t.Errorf("kicked: %+v", kicked)
 		}
 		p.await("1") // DISCONNECT

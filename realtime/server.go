@@ -30,7 +30,7 @@ type Config struct {
 	Presence *chat.Presence // its Run is given the door
 	Files    *chat.Files    // keeps what comes as binary content
 	Friends  *chat.Friends
-	Rooms    *chat.Rooms // nil means that there are none
+	Rooms    *chat.Rooms // tells the door what changes
 	Now      func() time.Time
 	Log      *slog.Logger
 
