@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"embed"
 	"math"
-	"path"
 	"strings"
 	"text/template"
 
@@ -31,7 +30,7 @@ func newLetters() (letters, error) {
 
 // write returns subject and body of a letter, in English where its language has none.
 func (t letters) write(l chat.Letter) (subject, body string, err error) {
-	text := t.texts.Lookup(path.Base(string(l.Kind) + "." + l.Language + ".txt"))
+	text := t.texts.Lookup(string(l.Kind) + "." + l.Language + ".txt")
 	if text == nil {
 		text = t.texts.Lookup(string(l.Kind) + ".en.txt")
 	}

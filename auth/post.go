@@ -32,6 +32,7 @@ type Post struct {
 	now     func() time.Time
 	log     *slog.Logger
 	first   time.Duration // before the second try
+	drain   time.Duration // see drainTime
 
 	wake chan struct{} // holds one token while there may be something new
 
@@ -51,7 +52,7 @@ type errand struct {
 
 // NewPost returns a post that works while Run does.
 func NewPost(carrier Carrier, now func() time.Time, log *slog.Logger) *Post {
-	return &Post{carrier: carrier, now: now, log: log, first: firstRetry, wake: make(chan struct{}, 1)}
+	return &Post{carrier: carrier, now: now, log: log, first: firstRetry, drain: drainTime, wake: make(chan struct{}, 1)}
 }
 
 // Mail implements chat.Mailer. While maxWaiting letters wait, it drops others.
@@ -102,7 +103,7 @@ func (p *Post) next() (e errand, wait time.Duration, ok bool) {
 func (p *Post) Run(ctx context.Context) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(p.drain, cancel) })
 	defer stop()
 	for {
 		e, wait, ok := p.next()
