@@ -115,7 +115,6 @@ type AccountByEmail interface {
 //
 // Errors: Invalid for what is no address or no purpose, TooMany, Unavailable. None depends on who has the address.
 func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source, language string) error {
-	typed := email
 	email, err := cleanEmail(email)
 	if err != nil {
 		return err
@@ -139,7 +138,7 @@ func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source,
 		return err
 	}
 	s.Mailer.Mail(email, c.Expires, func(ctx context.Context) (Letter, error) {
-		kind, err := s.letterKind(ctx, typed, purpose)
+		kind, err := s.letterKind(ctx, email, purpose)
 		l := Letter{Kind: kind, Valid: c.Expires.Sub(s.Now()), Language: language}
 		if kind == LetterCode {
 			l.Code = code
@@ -151,7 +150,7 @@ func (s *Codes) Send(ctx context.Context, email string, purpose Purpose, source,
 
 // letterKind decides what the owner of an address is told.
 func (s *Codes) letterKind(ctx context.Context, email string, purpose Purpose) (LetterKind, error) {
-	_, err := accountByEmail(ctx, s.Accounts, email)
+	_, err := s.Accounts.AccountByEmail(ctx, email)
 	known := err == nil
 	if !known && CodeOf(err) != NotFound {
 		return "", err
@@ -243,15 +242,4 @@ func cleanEmail(email string) (string, error) {
 		return "", Errorf(Invalid, "email: not an address")
 	}
 	return email, nil
-}
-
-// accountByEmail finds whose an address is: in lower case, as they are kept, or else as it was given, for the Node server
-// kept them so.
-func accountByEmail(ctx context.Context, s AccountByEmail, email string) (Account, error) {
-	lower := strings.ToLower(email)
-	a, err := s.AccountByEmail(ctx, lower)
-	if CodeOf(err) == NotFound && lower != email {
-		return s.AccountByEmail(ctx, email)
-	}
-	return a, err
 }

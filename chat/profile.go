@@ -159,7 +159,7 @@ func (s *Accounts) ByEmail(ctx context.Context, email string) (Account, error) {
 	if email == "" {
 		return Account{}, noSuchUser()
 	}
-	return accountByEmail(ctx, s.Store, email)
+	return s.Store.AccountByEmail(ctx, strings.ToLower(email))
 }
 
 func noSuchUser() error { return Errorf(NotFound, "no such user") }
