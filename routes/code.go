@@ -62,14 +62,17 @@ func (d codeDoor) changeEmail(c echo.Context, me chat.Account) (any, error) {
 	return doneReply{http.StatusOK, "邮箱修改成功!"}, err
 }
 
-// maxLanguages is how much of Accept-Language is read, in bytes.
+// maxLanguages bounds an Accept-Language that is read, in bytes.
 const maxLanguages = 256
 
 // letterLanguage tells in which of the languages that there are letters in a client wants hers (RFC 9110, section 12.5.4):
 // "zh", or else "en".
 func letterLanguage(h http.Header) string {
 	accept := h.Get("Accept-Language")
-	wanted, _, err := language.ParseAcceptLanguage(accept[:min(len(accept), maxLanguages)])
+	if len(accept) > maxLanguages {
+		return "en"
+	}
+	wanted, _, err := language.ParseAcceptLanguage(accept)
 	if err != nil {
 		return "en"
 	}
