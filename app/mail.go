@@ -28,7 +28,7 @@ func newCodes(cfg Config, secret []byte, engine chat.Store, now func() time.Time
 }
 
 // codeLimits are the defaults that docs/api.md lists. An email is sent one code a minute, and five at once, then one each
-// 12 minutes; with MaxTries that leaves 600 guesses a day at a million codes.
+// 12 minutes; with MaxTries that leaves 625 guesses a day at a million codes.
 func codeLimits(on bool, now func() time.Time) chat.CodeLimits {
 	if !on {
 		return chat.CodeLimits{SendBySource: limit.None{}, TakeByEmail: limit.None{}, TakeBySource: limit.None{}}
