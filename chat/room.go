@@ -121,8 +121,6 @@ type RoomsConfig struct {
 	Here func(users []UserID) []bool
 	// Blocks tells, for each pair, whether the first blocks the second. Nil stands for no.
 	Blocks func(ctx context.Context, pairs [][2]UserID) ([]bool, error)
-	// Tell hear what changes. It is set before the first change.
-	Tell []RoomAudience
 	// Reload is how old what is known of a room may be, where another process changes rooms as well; 0 for any age.
 	Reload time.Duration
 	// Draw draws a number for a new room. Nil draws at random.

@@ -65,14 +65,14 @@ func (s *Rooms) tell(ctx context.Context, c *RoomChange, gone ...UserID) {
 			s.cfg.Log.Warn("a room's change is in no message", "room", c.Room.ID, "what", c.What, "error", err)
 		}
 	}
-	if len(s.cfg.Tell) == 0 {
+	if len(s.audience) == 0 {
 		return
 	}
 	if c.What != RoomDissolved {
 		c.Hearers = s.Hearers(c.Room.ID)
 	}
 	c.Hearers = append(slices.Clip(c.Hearers), gone...)
-	for _, to := range s.cfg.Tell {
+	for _, to := range s.audience {
 		to.RoomChanged(c)
 	}
 }

@@ -163,11 +163,7 @@ func (s *Rooms) Dissolve(ctx context.Context, by UserID, room RoomID) error {
 		return err
 	}
 	defer leave()
-	r, err := s.Roster(ctx, room)
-	if err != nil {
-		return err
-	}
-	return s.dissolve(ctx, &a, r.Users())
+	return s.dissolve(ctx, &a, s.Hearers(room))
 }
 
 // dissolve ends a room and tells those who were in it. Its messages stay as long as others do, and nobody may read them.

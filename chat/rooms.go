@@ -15,9 +15,10 @@ import (
 // A change goes by what the engine says at that moment, one after the other in a room. Reading and writing go by a roster
 // in memory, which is as the room is, but that another process's changes are seen after RoomsConfig.Reload at the latest.
 type Rooms struct {
-	cfg     RoomsConfig
-	turns   *turns // of changes
-	rosters *rosters
+	cfg      RoomsConfig
+	turns    *turns // of changes
+	rosters  *rosters
+	audience []RoomAudience
 }
 
 // NewRooms returns the rules. Run keeps their memory small.
@@ -30,8 +31,8 @@ func NewRooms(cfg RoomsConfig) *Rooms {
 	return s
 }
 
-// Tell adds to those who hear what changes. It is called before the first change.
-func (s *Rooms) Tell(to ...RoomAudience) { s.cfg.Tell = append(s.cfg.Tell, to...) }
+// Tell says who hears what changes. It is called before the first change.
+func (s *Rooms) Tell(to ...RoomAudience) { s.audience = to }
 
 // Run forgets what was not asked for lately, until ctx ends.
 func (s *Rooms) Run(ctx context.Context) { s.rosters.run(ctx) }
@@ -90,11 +91,12 @@ func (s *Rooms) Invite(ctx context.Context, by UserID, room RoomID, users []User
 		return nil, err
 	}
 	defer leave()
-	r, err := s.Roster(ctx, room)
+	err = s.rosters.ask(ctx, room, func(e *rosterEntry) {
+		users = slices.DeleteFunc(users, func(user UserID) bool { return e.now.Role(user) != "" })
+	})
 	if err != nil {
 		return nil, err
 	}
-	users = slices.DeleteFunc(users, func(user UserID) bool { return r.Role(user) != "" })
 	added, err = s.admit(ctx, &a.room, users)
 	if len(added) > 0 {
 		s.tell(ctx, &RoomChange{Room: a.room, What: RoomInvited, By: by, Users: added})

@@ -22,16 +22,19 @@ func (r Room) view(self RoomMember, members int) RoomView {
 // Info returns a room as the asker sees it.
 //
 // Errors: NotFound.
-func (s *Rooms) Info(ctx context.Context, asker UserID, room RoomID) (RoomView, error) {
-	r, err := s.Roster(ctx, room)
-	if err != nil {
-		return RoomView{}, err
+func (s *Rooms) Info(ctx context.Context, asker UserID, room RoomID) (v RoomView, err error) {
+	if s == nil {
+		return v, errNoRooms()
 	}
-	self, ok := r.Member(asker)
-	if !ok {
-		return RoomView{}, errNoRooms()
+	err = s.rosters.ask(ctx, room, func(e *rosterEntry) {
+		if self, ok := e.now.Member(asker); ok {
+			v = e.now.room.view(self, len(e.now.users))
+		}
+	})
+	if err == nil && v.Role == "" {
+		err = errNoRooms()
 	}
-	return r.room.view(self, len(r.users)), nil
+	return v, err
 }
 
 // ByNumber returns the id of the room with this number.
@@ -103,12 +106,9 @@ func (s *Rooms) Members(ctx context.Context, asker UserID, room RoomID, after Us
 	if after != "" && !after.Valid() {
 		return nil, false, Errorf(Invalid, "after: not a user id")
 	}
-	r, err := s.Roster(ctx, room)
+	view, err := s.Info(ctx, asker, room)
 	if err != nil {
 		return nil, false, err
-	}
-	if r.Role(asker) == "" {
-		return nil, false, errNoRooms()
 	}
 	members, err := s.cfg.Store.Members(ctx, room, after, limit+1)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Rooms) Members(ctx context.Context, asker UserID, room RoomID, after Us
 	if more = len(members) > limit; more {
 		members = members[:limit]
 	}
-	page, err = s.seats(ctx, asker, &r.room, members)
+	page, err = s.seats(ctx, asker, &view.Room, members)
 	return page, more, err
 }
 
