@@ -114,6 +114,9 @@ func (s *Store) AccountByNumber(ctx context.Context, number uint64) (chat.Accoun
 func (s *Store) account(ctx context.Context, field string, value any) (chat.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
+	if value == "" || value == int64(0) { // a user of the Node server may have nothing in a field
+		return chat.Account{}, noSuchUser()
+	}
 	var d userDoc
 	err := s.users.FindOne(ctx, bson.D{{Key: field, Value: value}}).Decode(&d)
 	if errors.Is(err, mongo.ErrNoDocuments) || err == nil && !d.Erased.IsZero() {
@@ -159,7 +162,7 @@ func (s *Store) Accounts(ctx context.Context, ids []chat.UserID) ([]chat.Account
 
 // SetPassword replaces the password if it still is old: see chat.AccountStore.
 func (s *Store) SetPassword(ctx context.Context, id chat.UserID, old, new string) error {
-	changed, err := s.swap(ctx, id, bson.E{Key: "password", Value: old}, set(bson.D{{Key: "password", Value: new}}))
+	changed, err := s.swap(ctx, id, set(bson.D{{Key: "password", Value: new}}), bson.E{Key: "password", Value: old})
 	if err == nil && !changed {
 		err = chat.Errorf(chat.Conflict, "the password has changed meanwhile")
 	}
@@ -168,7 +171,7 @@ func (s *Store) SetPassword(ctx context.Context, id chat.UserID, old, new string
 
 // swap makes an update of a user of whom was is still true; changed is false when it is not. NotFound without such a
 // user. MongoDB compares and swaps in one atomic step, whoever else tries; see stripe for FerretDB.
-func (s *Store) swap(ctx context.Context, id chat.UserID, was bson.E, update bson.D) (changed bool, err error) {
+func (s *Store) swap(ctx context.Context, id chat.UserID, update bson.D, was ...bson.E) (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	oid, ok := objectID(id)
@@ -178,7 +181,7 @@ func (s *Store) swap(ctx context.Context, id chat.UserID, was bson.E, update bso
 	lock := s.stripe(string(id))
 	lock.Lock()
 	defer lock.Unlock()
-	result, err := s.users.UpdateOne(ctx, append(alive(oid), was), update)
+	result, err := s.users.UpdateOne(ctx, append(alive(oid), was...), update)
 	if err != nil {
 		return false, failure(err)
 	}

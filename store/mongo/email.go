@@ -15,6 +15,9 @@ import (
 func (s *Store) AccountByEmail(ctx context.Context, email string) (chat.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
+	if email == "" {
+		return chat.Account{}, noSuchUser()
+	}
 	var docs []userDoc
 	err := find(ctx, s.users, bson.D{{Key: "$or", Value: bson.A{
 		bson.D{{Key: "email", Value: email}}, bson.D{{Key: "emailLower", Value: email}},
@@ -62,7 +65,7 @@ func (s *Store) SetEmail(ctx context.Context, id chat.UserID, old, new string) e
 	if len(gone) > 0 {
 		update = append(update, bson.E{Key: "$unset", Value: gone})
 	}
-	changed, err := s.swap(ctx, id, was, update)
+	changed, err := s.swap(ctx, id, update, was)
 	if err == nil && !changed {
 		err = chat.Errorf(chat.Conflict, "the email has changed meanwhile")
 	}

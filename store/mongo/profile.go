@@ -14,7 +14,7 @@ func absent(field string, empty ...any) bson.E {
 
 // SetNumber gives a number to a user who has none: see chat.AccountStore.
 func (s *Store) SetNumber(ctx context.Context, id chat.UserID, number uint64) error {
-	changed, err := s.swap(ctx, id, absent("number"), set(bson.D{{Key: "number", Value: int64(number)}}))
+	changed, err := s.swap(ctx, id, set(bson.D{{Key: "number", Value: int64(number)}}), absent("number"))
 	if err == nil && !changed {
 		err = chat.Errorf(chat.Conflict, "the user has a number already")
 	}
@@ -35,7 +35,7 @@ func (s *Store) takenBy(ctx context.Context, err error, id chat.UserID, value bs
 	}
 	for _, d := range others {
 		if d.ID.Hex() != string(id) {
-			return chat.Wrap(chat.Conflict, "the "+value.Key+" is taken", nil)
+			return chat.Errorf(chat.Conflict, "the %s is taken", value.Key)
 		}
 	}
 	return err
@@ -59,18 +59,6 @@ func (s *Store) SetProfile(ctx context.Context, id chat.UserID, change chat.Prof
 		_, err := s.Account(ctx, id)
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	oid, ok := objectID(id)
-	if !ok {
-		return noSuchUser()
-	}
-	lock := s.stripe(string(id))
-	lock.Lock()
-	defer lock.Unlock()
-	result, err := s.users.UpdateOne(ctx, alive(oid), set(fields))
-	if err == nil && result.MatchedCount == 0 {
-		return noSuchUser()
-	}
-	return failure(err)
+	_, err := s.swap(ctx, id, set(fields))
+	return err
 }
