@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parley-chat/parley/bench/sio"
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/store/embedded"
 )
@@ -36,17 +37,31 @@ func post(t *testing.T, url, token, body string) (status int, answer string) {
 	return res.StatusCode, string(text)
 }
 
+// acked emits an event and returns its ack.
+func acked(t *testing.T, conn *sio.Conn, id, event string) string {
+	t.Helper()
+	conn.Write([]byte("42" + id + event))
+	for {
+		if ack, ok := strings.CutPrefix(hear(t, conn), "3"+id+"["); ok {
+			return ack
+		}
+	}
+}
+
 // Ann deletes her account: her socket hears that it is over, her token is dead, and Bob, who counted her as a friend, has
-// none and cannot write to her.
+// none, cannot write to her, and owns what was her room.
 func TestAnnDeletesHerAccount(t *testing.T) {
 	_, url := embed(t)
 	ann, token := register(t, url, "ann", "1001")
-	_, bobs := register(t, url, "bob", "1002")
+	bobID, bobs := register(t, url, "bob", "1002")
 	post(t, url+"/Addfriends", bobs, `{"userID":"`+ann+`"}`)
 	if status, body := listFriends(t, url, bobs); !strings.Contains(body, ann) {
 		t.Fatalf("before: %d %s", status, body)
 	}
 	phone, bob := enter(t, url, token, "phone"), enter(t, url, bobs, "phone")
+	if ack := acked(t, phone, "31", `["room:create",{"name":"hers","members":["`+bobID+`"]}]`); !strings.Contains(ack, `"ok":true`) {
+		t.Fatalf("her room: %s", ack)
+	}
 	if status, body := post(t, url+"/deleteAccount", token, `{"password":"secret"}`); status != http.StatusOK {
 		t.Fatalf("deleting: %d %s", status, body)
 	}
@@ -58,12 +73,11 @@ func TestAnnDeletesHerAccount(t *testing.T) {
 	if status, body := listFriends(t, url, bobs); status != http.StatusOK || strings.Contains(body, ann) {
 		t.Errorf("Bob's friends: %d %s", status, body)
 	}
-	bob.Write([]byte(`425["chat",{"toUserid":"` + ann + `","data":"are you there?"}]`))
-	packet := hear(t, bob)
-	for ; !strings.HasPrefix(packet, `35[`); packet = hear(t, bob) {
+	if ack := acked(t, bob, "35", `["chat",{"toUserid":"`+ann+`","data":"are you there?"}]`); !strings.Contains(ack, `"code":"not_found"`) {
+		t.Errorf("writing to her: %s", ack)
 	}
-	if !strings.Contains(packet, `"code":"not_found"`) {
-		t.Errorf("writing to her: %s", packet)
+	if ack := acked(t, bob, "36", `["room:list"]`); !strings.Contains(ack, `"owner":"`+bobID+`"`) || strings.Contains(ack, ann) {
+		t.Errorf("Bob's rooms: %s", ack)
 	}
 	if _, again := register(t, url, "ann", "1001"); again == token {
 		t.Error("another Ann has her token")
