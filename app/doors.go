@@ -73,8 +73,8 @@ func those[T any](d doors) (all []T) {
 func openPlain(with realtime.Config) *plainws.Server {
 	transport := with.Transport.Engine
 	return plainws.New(plainws.Config{
-		Accounts: with.Accounts, Rooms: with.Rooms, Messages: with.Messages, Devices: with.Devices, Registry: with.Registry,
-		Presence: with.Presence, Now: with.Now, Log: with.Log,
+		Accounts: with.Accounts, Rooms: with.Rooms, Messages: with.Messages, Devices: with.Devices, Cursors: with.Cursors,
+		Registry: with.Registry, Presence: with.Presence, Now: with.Now, Log: with.Log,
 		Events: with.Events, Bytes: with.Bytes, Handshakes: with.Handshakes, Connections: with.Connections,
 		MaxQueued: transport.MaxQueued, WriteTimeout: transport.WriteTimeout,
 		PingInterval: transport.PingInterval, PingTimeout: transport.PingTimeout,

@@ -34,6 +34,7 @@ type Outbox struct {
 	cfg  *Config
 
 	mu      sync.Mutex // guards what follows
+	less    sync.Cond  // queued fell, or the connection is closed
 	frames  net.Buffers
 	queued  int  // what frames cost, and what is being written
 	writing bool // a goroutine is
@@ -43,7 +44,11 @@ type Outbox struct {
 // New returns the outbox of a connection, which nobody else writes to. Whoever reads the connection goes on until it
 // ends, and then calls its Close: the outbox only shuts it for writing when the last frame is out, so that the peer
 // hears it, and closes it when writing fails or lastWords are over.
-func New(conn net.Conn, cfg *Config) *Outbox { return &Outbox{conn: conn, cfg: cfg} }
+func New(conn net.Conn, cfg *Config) *Outbox {
+	o := &Outbox{conn: conn, cfg: cfg}
+	o.less.L = &o.mu
+	return o
+}
 
 // Send queues frames, behind each other, and does not wait. They are not copied, and must not change any more; any number of
 // outboxes may share one. It returns false when the connection is closed, or is closed now because the peer is too slow.
@@ -86,6 +91,17 @@ func (o *Outbox) Queued() int {
 	return o.queued
 }
 
+// Wait returns when less than so many bytes wait: for who has a lot to send, at the peer's pace. It returns false when the
+// connection is closed.
+func (o *Outbox) Wait(below int) (open bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.queued >= below && !o.closed {
+		o.less.Wait()
+	}
+	return !o.closed
+}
+
 // Close sends what waits, then last, nil for nothing, and ends the connection. The first call counts.
 func (o *Outbox) Close(last []byte) {
 	o.mu.Lock()
@@ -108,6 +124,7 @@ func (o *Outbox) close(last []byte) {
 		return
 	}
 	o.closed = true
+	o.less.Broadcast()
 	time.AfterFunc(lastWords, func() { o.conn.Close() })
 	if last != nil {
 		o.push(last)
@@ -146,6 +163,7 @@ func (o *Outbox) write() {
 		err := o.writeAll(frames)
 		o.mu.Lock()
 		o.queued -= taken
+		o.less.Broadcast()
 		if err != nil {
 			o.closed, o.writing = true, false
 			o.drop()

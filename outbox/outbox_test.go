@@ -193,6 +193,32 @@ func TestQueuedFrameWaitsForTheNext(t *testing.T) {
 	})
 }
 
+// Who has a lot for Bob waits until he has taken some of it, and not for ever.
+func TestSenderGoesAtThePeersPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, bob := net.Pipe()
+		o := New(server, &Config{Most: 1000, Timeout: time.Hour})
+		if !o.Wait(1) {
+			t.Error("nothing waits, and Wait says that it is closed")
+		}
+		go func() {
+			time.Sleep(time.Minute)
+			bob.Read(make([]byte, 100))
+			time.Sleep(time.Minute)
+			bob.Close()
+		}()
+		o.Send(make([]byte, 100))
+		begun := time.Now()
+		if open := o.Wait(100); !open || time.Since(begun) != time.Minute {
+			t.Errorf("%v after %v", open, time.Since(begun))
+		}
+		o.Send(make([]byte, 100))
+		if open := o.Wait(100); open || time.Since(begun) != 2*time.Minute {
+			t.Errorf("%v after %v", open, time.Since(begun))
+		}
+	})
+}
+
 func TestEveryFrameCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _ := net.Pipe()
@@ -204,6 +230,7 @@ func TestEveryFrameCounts(t *testing.T) {
 		if sent != 1000/frameCost {
 			t.Errorf("%d empty frames wait", sent)
 		}
+		server.Close() // what is being written ends with the test
 	})
 }
 

@@ -98,7 +98,7 @@ func (s *session) wait(state ws.State) error {
 		case pinged:
 			return &violation{ws.StatusPolicyViolation, "no answer to a ping"}
 		default:
-			s.send(ws.CompiledPing)
+			s.ping()
 			patience, pinged = s.door.cfg.PingTimeout, true
 		}
 	}
@@ -141,7 +141,8 @@ func (s *session) control(h ws.Header) error {
 	case ws.OpClose:
 		return goodbye(payload)
 	default:
-		return nil // a pong: that something came is all it says
+		s.pong(payload)
+		return nil
 	}
 }
 

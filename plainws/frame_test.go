@@ -18,6 +18,8 @@ func TestMessagesComeInAnyShape(t *testing.T) {
 	ann := h.register("ann")
 	garden := h.gather("garden", ann)
 	anns := h.join(ann)
+	anns.say(garden, "first")
+	anns.hears(ann, garden, "first")
 	text := []byte(`{"Msg":"早安","RoomId":"` + string(garden.ID) + `"}`)
 
 	anns.send(ws.NewFrame(ws.OpText, false, text[:10]))

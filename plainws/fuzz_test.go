@@ -33,7 +33,7 @@ func FuzzFrames(f *testing.F) {
 		go io.Copy(io.Discard, client)
 		door := New(Config{Now: time.Now, PingInterval: time.Hour, PingTimeout: time.Hour})
 		s := &session{
-			door: door, conn: server, out: outbox.New(server, &door.outbox), over: make(chan struct{}),
+			door: door, conn: server, out: outbox.New(server, &door.outbox), ctx: t.Context(), cancel: func() {},
 			in: bufio.NewReaderSize(bytes.NewReader(data), readSize),
 		}
 		for {

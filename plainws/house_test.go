@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func open(t *testing.T, change ...func(*plainws.Config)) *house {
 	cursors := chat.NewCursors(store, log)
 	h.devices = &chat.Devices{Store: store, Accounts: store, Sockets: store, Cursors: cursors, Now: time.Now}
 	cfg := plainws.Config{
-		Accounts: h.accounts, Rooms: h.rooms, Messages: h.messages, Devices: h.devices, Presence: presence,
+		Accounts: h.accounts, Rooms: h.rooms, Messages: h.messages, Devices: h.devices, Cursors: cursors, Presence: presence,
 		Registry: &chat.Registry{Store: store, Node: "here", Now: time.Now, Log: log}, Now: time.Now, Log: log,
 		// Clients of these tests read when their story comes to it.
 		PingInterval: time.Hour, PingTimeout: time.Hour, WriteTimeout: time.Hour,
@@ -250,7 +251,7 @@ func (p *person) frame() ws.Frame {
 	return f
 }
 
-// hear returns the next message, and answers pings on the way.
+// hear returns the next message, but for the one that says that a room was made, and answers pings on the way.
 func (p *person) hear() (m message) {
 	p.t.Helper()
 	for {
@@ -262,7 +263,10 @@ func (p *person) hear() (m message) {
 			if err := json.Unmarshal(f.Payload, &m); err != nil {
 				p.t.Fatalf("%s hears %q: %v", p.name, f.Payload, err)
 			}
-			return m
+			if m.Type != "system" || !strings.Contains(m.Context, `"what":"created"`) {
+				return m
+			}
+			m = message{}
 		default:
 			p.t.Fatalf("%s hears a frame %d: %q", p.name, f.Header.OpCode, f.Payload)
 		}

@@ -18,7 +18,7 @@ type identity struct {
 	name   string
 	device chat.DeviceID
 	token  chat.Token
-	proof  string // the token's text
+	text   string // of the token
 	ended  uint64 // Server.ended before it was checked
 }
 
@@ -27,14 +27,14 @@ type identity struct {
 // Errors: Unauthenticated; Forbidden when it is not Sender's.
 func (d *Server) identify(ctx context.Context, r *http.Request) (identity, error) {
 	query := r.URL.Query()
-	who := identity{proof: query.Get("token"), ended: d.ended.Load()}
-	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); who.proof == "" && ok && strings.EqualFold(scheme, "bearer") {
-		who.proof = strings.TrimSpace(token)
+	who := identity{text: query.Get("token"), ended: d.ended.Load()}
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); who.text == "" && ok && strings.EqualFold(scheme, "bearer") {
+		who.text = strings.TrimSpace(token)
 	}
-	if who.proof == "" {
+	if who.text == "" {
 		return who, chat.Errorf(chat.Unauthenticated, "no token: connect to /ws/ACCOUNT?token=TOKEN; POST /account/login gives one")
 	}
-	a, claims, err := d.cfg.Accounts.Authenticate(ctx, who.proof)
+	a, claims, err := d.cfg.Accounts.Authenticate(ctx, who.text)
 	if err != nil {
 		return who, err
 	}
@@ -46,7 +46,7 @@ func (d *Server) identify(ctx context.Context, r *http.Request) (identity, error
 		// Another program than the Socket.IO client that has the same token, which keeps its place by it.
 		who.device = "ws:" + chat.DeviceID(claims.Token.ID)
 	}
-	who.proof = strings.Clone(who.proof) // not part of the request, which would stay in memory with it
+	who.text = strings.Clone(who.text) // not part of the request, which would stay in memory with it
 	return who, nil
 }
 
@@ -66,7 +66,8 @@ func (d *Server) isHer(ctx context.Context, a chat.Account, sender string) error
 	return chat.Errorf(chat.Forbidden, "the path names another user than the token: /ws/ACCOUNT, with one's own account, id or number")
 }
 
-// enter makes the session known, so that it hears, is counted, and can be ended. What goes wrong ends it.
+// enter makes the session known, so that it hears, is counted, and can be ended. What goes wrong ends it. It hears first
+// what it missed: what is live waits for that.
 func (s *session) enter(ctx context.Context) {
 	d := s.door
 	d.hub.Add(s.user, s)
@@ -75,16 +76,20 @@ func (s *session) enter(ctx context.Context) {
 	err := d.cfg.Registry.Enter(ctx, s.user, s.device, s.socket)
 	// A token that died before the session was in the hub did so unheard: it is looked at again, if any died meanwhile.
 	if err == nil && d.ended.Load() != s.ended {
-		_, _, err = d.cfg.Accounts.Authenticate(ctx, s.proof)
+		_, _, err = d.cfg.Accounts.Authenticate(ctx, s.text)
 	}
-	s.proof = ""
+	s.text = ""
 	if err == nil {
 		err = d.cfg.Devices.Evict(ctx, s.user, s.here)
 	}
 	if err != nil {
 		d.log("session refused", err)
 		s.end(closeCode(err), chat.AsError(err).Message)
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replay()
 }
 
 // here is what chat.Devices.Evict asks.
@@ -96,6 +101,9 @@ func (s *session) here() (chat.DeviceID, chat.TokenID, bool) {
 func (s *session) leave() {
 	d := s.door
 	d.hub.Remove(s.user, s)
+	s.mu.Lock()
+	s.left = true
+	s.mu.Unlock()
 	d.cfg.Presence.Leave(s.user, s.device, s.address)
 	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
 	defer cancel()

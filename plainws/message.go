@@ -67,7 +67,7 @@ func (s *session) submit(q request) error {
 	}
 	select {
 	case s.slots <- struct{}{}:
-	case <-s.over:
+	case <-s.ctx.Done():
 		return nil
 	}
 	err = s.door.cfg.Messages.Submit(ctx, chat.Draft{
@@ -142,7 +142,7 @@ func (d *Server) tell(m *chat.Message) {
 			if frame == nil {
 				frame = messageFrame(m, d.name(m.Sender))
 			}
-			s.send(frame)
+			s.deliver(m, frame)
 		}
 	}
 	members := d.cfg.Rooms.Hearers(m.Room)

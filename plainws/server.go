@@ -25,6 +25,7 @@ type Config struct {
 	Rooms    *chat.Rooms
 	Messages *chat.Messages
 	Devices  *chat.Devices
+	Cursors  *chat.Cursors
 	Registry *chat.Registry
 	Presence *chat.Presence
 	Now      func() time.Time
@@ -46,16 +47,17 @@ type Config struct {
 
 // Server is the door: an http.Handler for GET /ws/{Sender}, and a chat.Door.
 type Server struct {
-	cfg    Config
-	outbox outbox.Config
-	hub    *hub.Hub[*session]
-	names  *recent.Map[chat.UserID, string] // of those who wrote in rooms
-	open   atomic.Int64                     // connections
-	ended  atomic.Uint64                    // how often tokens died, see enter
+	cfg     Config
+	outbox  outbox.Config
+	hub     *hub.Hub[*session]
+	names   *recent.Map[chat.UserID, string] // of those who wrote in rooms
+	open    atomic.Int64                     // connections
+	ended   atomic.Uint64                    // how often tokens died, see enter
+	replays chan struct{}                    // a place for each session that reads its backlog from the engine
 
 	mu      sync.Mutex // guards what follows
 	closing bool
-	gone    sync.WaitGroup // sessions, those on their way in among them
+	gone    sync.WaitGroup // sessions, those on their way in among them, and replays
 }
 
 // maxNames bounds the remembered names: 2 × 20,000 of about 150 bytes are 6 MB at the most.
@@ -69,6 +71,7 @@ func New(cfg Config) *Server {
 	cfg.PingTimeout = cmp.Or(cfg.PingTimeout, 20*time.Second)
 	return &Server{
 		cfg: cfg, hub: hub.New[*session](), names: recent.New[chat.UserID, string](maxNames),
+		replays: make(chan struct{}, maxReplays),
 		outbox: outbox.Config{
 			Most: cfg.MaxQueued, Timeout: cfg.WriteTimeout,
 			TooSlow: closeFrame(ws.StatusPolicyViolation, "too much waits to be sent: read faster"),
@@ -128,12 +131,15 @@ func (d *Server) connect(w http.ResponseWriter, r *http.Request, address string)
 	}
 	s := &session{
 		door: d, identity: who, address: address, socket: chat.SocketID(chat.RandomID(15)),
-		events: d.cfg.Events, bytes: d.cfg.Bytes, slots: make(chan struct{}, maxInFlight), over: make(chan struct{}),
+		events: d.cfg.Events, bytes: d.cfg.Bytes, slots: make(chan struct{}, maxInFlight),
 	}
 	login := chat.Device{User: s.user, ID: s.device, Address: address, Tokens: []chat.Token{s.token}}
-	if _, err := d.cfg.Devices.Login(ctx, login); err != nil {
+	cursors, err := d.cfg.Devices.Login(ctx, login)
+	if err != nil {
 		return nil, err
 	}
+	s.begin(cursors)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	d.mu.Lock()
 	closing := d.closing
 	if !closing {

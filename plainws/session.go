@@ -3,6 +3,7 @@ package plainws
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -31,9 +32,12 @@ type session struct {
 	refusedInARow int
 	rooms         map[uint64]chat.RoomID // by numbers that the client uses; the reader's alone
 
-	slots chan struct{} // one for each message on its way
-	over  chan struct{} // closed by end
-	ender sync.Once
+	slots  chan struct{}   // one for each message on its way
+	ctx    context.Context // ends with the session
+	cancel context.CancelFunc
+	ender  sync.Once
+
+	progress
 }
 
 const (
@@ -110,23 +114,17 @@ func (s *session) end(code ws.StatusCode, reason string) {
 func (s *session) hangUp() { s.ender.Do(func() { s.close(nil) }) }
 
 func (s *session) close(last []byte) {
-	close(s.over)
+	s.cancel()
 	s.out.Close(last)
 	s.conn.SetReadDeadline(time.Now()) // the reader does not wait for the client any more
 }
 
-func (s *session) isOver() bool {
-	select {
-	case <-s.over:
-		return true
-	default:
-		return false
-	}
-}
+func (s *session) isOver() bool { return s.ctx.Err() != nil }
 
 // send queues a frame. A client for which too much waits is cut off.
-func (s *session) send(frame []byte) {
-	if !s.out.Send(frame) {
+func (s *session) send(frame []byte) (ok bool) {
+	if ok = s.out.Send(frame); !ok {
 		s.hangUp()
 	}
+	return ok
 }
