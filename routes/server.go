@@ -28,7 +28,8 @@ type Config struct {
 	Pictures *chat.Pictures
 	Files    PictureServer
 	Uploads  *chat.Files
-	Bodies   FileServer                  // of Uploads
+	Bodies   FileServer // of Uploads
+	Gateway  GatewayConfig
 	Ready    func(context.Context) error // nil when requests can be answered
 
 	// Socket serves /socket.io/, every method but OPTIONS. It may hijack the connection, and no limit of this package
@@ -99,6 +100,7 @@ func New(cfg Config) http.Handler {
 		pictures.routes(),
 		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
 		healthDoor{cfg.Ready}.routes(),
+		gatewayDoor{cfg.Accounts, cfg.Codes, cfg.Gateway, publicURL}.routes(),
 	)
 
 	e := echo.New()
