@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -24,6 +25,9 @@ import (
 type Config struct {
 	Host           string
 	Port           int
+	TCPPort        *int   // of the door of UsChat's clients; nil for none
+	GatewayHost    string // where UsChat's clients are sent; "" for where they asked
+	GatewayMasked  bool   // their passwords come masked
 	DataDir        string
 	TmpDir         string
 	MongoURI       string
@@ -74,6 +78,26 @@ func settings() []setting {
 		{"PORT", "3000", "port to listen on; 0 for any free one", func(c *Config, v string) (err error) {
 			c.Port, err = number(v, 0, 65535)
 			return err
+		}},
+		{"TCP_PORT", "", "port for UsChat's desktop clients; 0 for any free one; empty for none", func(c *Config, v string) error {
+			if v == "" {
+				c.TCPPort = nil
+				return nil
+			}
+			port, err := number(v, 0, 65535)
+			c.TCPPort = &port
+			return err
+		}},
+		{"GATEWAY_HOST", "", "host that UsChat's clients are told to connect to; empty for PUBLIC_URL's, or where each one asked", func(c *Config, v string) error {
+			c.GatewayHost = v
+			if strings.ContainsAny(v, "/: ") && net.ParseIP(v) == nil {
+				return errors.New("a host name or an IP address, without a port")
+			}
+			return nil
+		}},
+		{"GATEWAY_PASSWORDS", "plain", "how UsChat's clients send them: plain, or masked, as its desktop client does", func(c *Config, v string) error {
+			c.GatewayMasked = v == "masked"
+			return oneOf(v, "plain", "masked")
 		}},
 		{"DATA_DIR", "./data", "folder of what must last: the embedded engine, pictures, files, the made secret", func(c *Config, v string) error {
 			c.DataDir = v

@@ -69,6 +69,7 @@ func TestBadSettingsAreNamedAndNotShown(t *testing.T) {
 		"MAX_UPLOAD=0", "UPLOAD_QUOTA=much", "UPLOAD_TYPES=pictures", "UPLOAD_KEEP=1s",
 		"SMTP_URL=mail.example", "SMTP_URL=http://ann:secret@mail.example", "SMTP_URL=smtp://ann:secret@mail.example?tls=none", "SMTP_URL=smtp://ann:sec%ret@mail.example",
 		"MAIL_FROM=nobody", "REGISTER_CODE=yes",
+		"TCP_PORT=x", "TCP_PORT=65536", "GATEWAY_HOST=http://x", "GATEWAY_HOST=x:1", "GATEWAY_PASSWORDS=hidden",
 	} {
 		name, value, _ := strings.Cut(bad, "=")
 		_, err := Load(environment(bad))

@@ -44,8 +44,8 @@ type Server struct {
 	closeErr error
 }
 
-// New opens Parley for a program that embeds it: the engine, the rules and the doors. Nothing listens yet. ctx bounds
-// the opening alone. The log is slog.Default.
+// New opens Parley for a program that embeds it: the engine, the rules and the doors. Nothing listens yet but what has
+// a port of its own: TCP_PORT, DEBUG_ADDR. ctx bounds the opening alone. The log is slog.Default.
 //
 //	cfg, err := app.Load(os.Getenv)
 //	...
@@ -166,6 +166,13 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.door = realtime.New(door)
 	plain := openPlain(door)
 	s.doors = doors{s.door, plain}
+	tcp, err := openTCP(cfg, door, engine)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	if tcp.server != nil {
+		s.doors = append(s.doors, tcp.server)
+	}
 	avatars := &chat.Pictures{Files: pictures, Accounts: engine, Log: log}
 	door.Syncs.Rooms = s.messages.Rooms
 	s.messages.Rooms.Tell(those[chat.RoomAudience](s.doors)...)
@@ -181,6 +188,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Friends:  friends,
 		Pictures: avatars,
 		Files:    pictures, Uploads: files, Bodies: bodies, Ready: engine.Ping, Socket: s.door, Plain: plain,
+		Gateway:   tcp.config(cfg, registry.Node, s.doors.Connections),
 		PublicURL: cfg.PublicURL, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Log: log,
 	})
 	if cfg.Trust {
@@ -199,6 +207,7 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 	s.background.Go(func() { s.accounts.Codes.Run(background) })
 	s.background.Go(func() { post.Run(background) })
 	s.messages.Start(those[chat.Door](s.doors)...)
+	tcp.serve(&s.background, log)
 	if cfg.MongoURI == "" {
 		w := &worker{cfg: cfg, store: engine, log: log, now: now}
 		if s.control, err = startControl(cfg.DataDir, w, log); err != nil {

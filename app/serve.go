@@ -76,12 +76,25 @@ func (s *Server) closeWithin(ctx context.Context, web *http.Server) error {
 }
 
 func listen(cfg Config) (net.Listener, error) {
+	listener, err := listenAt(cfg.Host, cfg.Port)
+	if err != nil {
+		return nil, fmt.Errorf("%w; set HOST and PORT", err)
+	}
+	return listener, nil
+}
+
+func listenAt(host string, port int) (net.Listener, error) {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
 	// No TCP keep-alive: whoever is silent is noticed by the heartbeat, and other requests have time limits. It would take
 	// four system calls for each connection, and wake the radio of every phone each 15 s.
 	config := net.ListenConfig{KeepAlive: -1}
-	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	listener, err := config.Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, listenError(cfg, err)
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
 	return listener, nil
 }
@@ -99,12 +112,4 @@ func (s *Server) announce(addr net.Addr) string {
 	}
 	port := strconv.Itoa(addr.(*net.TCPAddr).Port)
 	return fmt.Sprintf("parley %s on %s: connect Socket.IO clients to http://%s", version(), engine, net.JoinHostPort(host, port))
-}
-
-func listenError(cfg Config, err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	return fmt.Errorf("cannot listen on %s: %w; set HOST and PORT", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)), err)
 }

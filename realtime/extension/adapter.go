@@ -103,7 +103,7 @@ func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, rec
 		return
 	}
 	volatile := opts.Flags != nil && opts.Flags.Volatile
-	var unsent []*engineio.Conn
+	var unsent []*wire
 	a.each(opts, func(s *socket.Socket) {
 		w, ours := s.Conn().(*wire)
 		if !ours {
@@ -115,14 +115,10 @@ func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, rec
 		}
 		if w.ReadyState() == stateOpen && (!volatile || w.writable()) {
 			w.conn.Enqueue(frames...)
-			unsent = append(unsent, w.conn) // also one that is being written to: flushers pace the broadcaster
+			unsent = append(unsent, w) // also one that is being written to: its flusher paces the broadcaster
 		}
 	})
-	bytes := 0
-	for _, frame := range frames {
-		bytes += frame.Len()
-	}
-	engineio.FlushMany(unsent, len(frames), bytes)
+	a.server.flushers.flush(unsent, frames)
 }
 
 // encode returns the frames of a packet, none when it cannot be encoded.
