@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"context"
-	"sync"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/recent"
 )
 
 // person is what frames say of a user beside her profile. Neither changes.
@@ -14,57 +14,17 @@ type person struct {
 	name   string
 }
 
-// peopleMost bounds one generation of what is remembered: 2 × 20,000 people twice are 10 MB at the most.
+// peopleMost bounds what is remembered: 2 × 20,000 people, by id and by number, are 10 MB at the most.
 const peopleMost = 20_000
 
-// people remembers users by id and by number, so that a message costs the engine no question. It forgets whom nobody asked
-// for lately. Its zero value is empty and ready.
+// people remembers users by id and by number, so that a message costs the engine no question.
 type people struct {
-	mu       sync.Mutex
-	byID     generations[chat.UserID]
-	byNumber generations[uint64]
+	byID     *recent.Map[chat.UserID, person]
+	byNumber *recent.Map[uint64, person]
 }
 
-// generations holds two maps: what is asked for moves to new; when new is full, old is dropped and new becomes old.
-type generations[K comparable] struct{ new, old map[K]person }
-
-func (g *generations[K]) get(key K) (person, bool) {
-	p, ok := g.new[key]
-	if !ok {
-		if p, ok = g.old[key]; ok {
-			g.put(key, p)
-		}
-	}
-	return p, ok
-}
-
-func (g *generations[K]) put(key K, p person) {
-	if len(g.new) >= peopleMost {
-		g.old, g.new = g.new, nil
-	}
-	if g.new == nil {
-		g.new = make(map[K]person)
-	}
-	g.new[key] = p
-}
-
-func (s *people) get(id chat.UserID) (person, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byID.get(id)
-}
-
-func (s *people) numbered(number uint64) (person, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.byNumber.get(number)
-}
-
-func (s *people) put(p person) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.byID.put(p.id, p)
-	s.byNumber.put(p.number, p)
+func newPeople() people {
+	return people{recent.New[chat.UserID, person](peopleMost), recent.New[uint64, person](peopleMost)}
 }
 
 // know gives an account its number, if it has none yet, and remembers whose it is.
@@ -75,7 +35,9 @@ func (d *Server) know(ctx context.Context, a chat.Account) (chat.Account, error)
 			return a, err
 		}
 	}
-	d.people.put(person{a.ID, a.Number, a.Username})
+	p := person{a.ID, a.Number, a.Username}
+	d.people.byID.Put(p.id, p)
+	d.people.byNumber.Put(p.number, p)
 	return a, nil
 }
 
@@ -90,7 +52,7 @@ func (d *Server) persons(ctx context.Context, ids []chat.UserID) ([]person, erro
 	all := make([]person, len(ids))
 	var unknown []chat.UserID
 	for i, id := range ids {
-		p, ok := d.people.get(id)
+		p, ok := d.people.byID.Get(id)
 		if all[i] = p; !ok {
 			all[i].id = id
 			unknown = append(unknown, id)
@@ -123,7 +85,7 @@ func (d *Server) persons(ctx context.Context, ids []chat.UserID) ([]person, erro
 //
 // Errors: NotFound, TooMany.
 func (d *Server) numbered(ctx context.Context, asker chat.UserID, number uint64) (person, error) {
-	if p, ok := d.people.numbered(number); ok {
+	if p, ok := d.people.byNumber.Get(number); ok {
 		return p, nil
 	}
 	a, err := d.cfg.Accounts.SearchNumber(ctx, asker, number)

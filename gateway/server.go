@@ -75,7 +75,8 @@ func New(cfg Config) *Server {
 	cfg.FrameTime = cmp.Or(cfg.FrameTime, 10*time.Second)
 	cfg.Silence = cmp.Or(cfg.Silence, time.Minute)
 	return &Server{
-		cfg: cfg, requests: requestTable(), hub: hub.New[*session](), sessions: make(map[*session]struct{}),
+		cfg: cfg, requests: requestTable(), hub: hub.New[*session](), people: newPeople(),
+		sessions: make(map[*session]struct{}),
 		outbox: outbox.Config{
 			Most: cfg.MaxQueued, Timeout: cfg.WriteTime,
 			TooSlow: encode(idOffline, notice{Error: uschat.Unavailable, Reason: "too much waits for this client"}),
