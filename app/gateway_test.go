@@ -13,8 +13,8 @@ import (
 	"github.com/parley-chat/parley/gateway/gatewaytest"
 )
 
-// ask sends JSON and returns the answer, which has status 200.
-func ask(t *testing.T, url string, body any) map[string]any {
+// postUsChat sends JSON and returns the answer, which has status 200.
+func postUsChat(t *testing.T, url string, body any) map[string]any {
 	t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -39,7 +39,7 @@ func ask(t *testing.T, url string, body any) map[string]any {
 // usChat logs in as UsChat's client does: over HTTP first, then where that says.
 func usChat(t *testing.T, url, email string) (c *gatewaytest.Client, uid uint64) {
 	t.Helper()
-	a := ask(t, url+"/user_login", map[string]string{"email": email, "passwd": "secret"})
+	a := postUsChat(t, url+"/user_login", map[string]string{"email": email, "passwd": "secret"})
 	if a["error"] != 0.0 {
 		t.Fatal(a)
 	}
@@ -110,7 +110,7 @@ func TestUsChatAndSocketIOAreOneChat(t *testing.T) {
 func TestWithoutItsPortUsChatIsHTTPAlone(t *testing.T) {
 	_, url := embed(t)
 	register(t, url, "ann", "1001")
-	a := ask(t, url+"/user_login", map[string]string{"email": "1001@example.com", "passwd": "secret"})
+	a := postUsChat(t, url+"/user_login", map[string]string{"email": "1001@example.com", "passwd": "secret"})
 	if got := net.JoinHostPort(a["chathost"].(string), a["chatport"].(string)); "http://"+got != url {
 		t.Errorf("sent to %s, not to %s", got, url)
 	}
