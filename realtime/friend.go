@@ -141,7 +141,33 @@ type friendRemoved struct {
 
 // FriendAsked implements chat.FriendAudience.
 func (d *Server) FriendAsked(r chat.FriendRequest, from chat.Account) {
-	d.tellUser(r.To, "friend:asked", d.asking(&r, &from))
+	asked := chat.Asking{FriendRequest: r, Account: from}
+	for _, s := range d.hub.Of(r.To) {
+		if s.tellAsked(&asked) {
+			s.conn.Flush()
+		}
+	}
+}
+
+// maxAsked bounds the requests that a session remembers to have told.
+const maxAsked = 1000
+
+// tellAsked tells a session that has logged in of a request, unless it was told: one that is made while its receiver logs in
+// is found waiting, and is live.
+func (s *session) tellAsked(r *chat.Asking) (flush bool) {
+	payload, _ := json.Marshal(s.door.asking(&r.FriendRequest, &r.Account)) // numbers and strings always marshal
+	frame := socketio.EventFrame("/", "friend:asked", payload)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := r.At.UnixMilli()
+	if s.user != r.To || s.phase != live && s.phase != replaying || s.asked[r.From] == at {
+		return false
+	}
+	if s.asked == nil || len(s.asked) >= maxAsked {
+		s.asked = make(map[chat.UserID]int64)
+	}
+	s.asked[r.From] = at
+	return s.conn.Enqueue(frame)
 }
 
 // FriendAnswered implements chat.FriendAudience.

@@ -1,11 +1,13 @@
 package realtime_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/realtime"
 )
 
 // friendNews is what the events of friendship say.
@@ -248,4 +250,37 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	} {
 		stranger.wantRefused(event, object{"user": ann.id}, chat.Unauthenticated)
 	}
+}
+
+// slowRequests is an engine that stores a request at once, and takes its time to say so.
+type slowRequests struct {
+	chat.FriendStore
+	stored, answer chan struct{}
+}
+
+func (s slowRequests) PutRequest(ctx context.Context, r chat.FriendRequest) (bool, error) {
+	added, err := s.FriendStore.PutRequest(ctx, r)
+	close(s.stored)
+	<-s.answer
+	return added, err
+}
+
+// Bob logs in while Ann asks him. Her request is found waiting for him, and told when it is made: he hears it once.
+func TestARequestOfTheMomentIsToldOnce(t *testing.T) {
+	slow := slowRequests{stored: make(chan struct{}), answer: make(chan struct{})}
+	h := open(t, func(c *realtime.Config) {
+		slow.FriendStore = c.Friends.Store
+		c.Friends.Store = slow
+	})
+	ann, bob := h.register("ann"), h.register("bob")
+	a := h.join(ann, "phone")
+	a.send(event("77", "friend:ask", object{"user": bob.id}))
+	<-slow.stored
+	b := h.join(bob, "phone")
+	b.hearsFrom("friend:asked", ann)
+	close(slow.answer)
+	a.answer("77")
+	b.heardNothingElse("friend:asked")
+	again := h.join(bob, "laptop")
+	again.hearsFrom("friend:asked", ann)
 }

@@ -42,6 +42,7 @@ type session struct {
 	unproven   []*track               // sent since proving was asked for
 	proving    map[chat.ConvID]uint64 // received by the device as soon as the pong comes
 	wrote      map[chat.ConvID]uint64 // what the user sent up to, and so has read: told with the next proof
+	asked      map[chat.UserID]int64  // since login: whose request was told, by its time, see tellAsked
 	provingAt  uint32                 // the ping's index
 }
 
@@ -319,6 +320,7 @@ func (s *session) forget() (wrote map[chat.ConvID]uint64) {
 	}
 	wrote = s.wrote
 	s.convs, s.away, s.missed, s.changes, s.own, s.unproven, s.proving, s.wrote = nil, nil, nil, nil, nil, nil, nil, nil
+	s.asked = nil
 	return wrote
 }
 

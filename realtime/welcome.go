@@ -2,12 +2,10 @@ package realtime
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
-	"github.com/parley-chat/parley/realtime/socketio"
 )
 
 const (
@@ -26,8 +24,7 @@ type welcome struct {
 	user    chat.UserID
 }
 
-// tellWaiting has a session told, soon, which requests wait for its user. One that comes at the same moment may be told
-// twice.
+// tellWaiting has a session told, soon, which requests wait for its user.
 func (d *Server) tellWaiting(s *session, user chat.UserID) {
 	d.welcoming.Lock()
 	defer d.welcoming.Unlock()
@@ -68,7 +65,7 @@ func (d *Server) welcomeBatch(batch []welcome) error {
 		return err
 	}
 	for i, w := range batch {
-		if !awaited[i] || w.session.userID() != w.user {
+		if !awaited[i] {
 			continue
 		}
 		requests, err := d.cfg.Friends.Waiting(ctx, w.user)
@@ -77,8 +74,7 @@ func (d *Server) welcomeBatch(batch []welcome) error {
 		}
 		flush := false
 		for j := range requests {
-			payload, _ := json.Marshal(d.asking(&requests[j].FriendRequest, &requests[j].Account)) // always marshals
-			flush = w.session.tell(socketio.EventFrame("/", "friend:asked", payload)) || flush
+			flush = w.session.tellAsked(&requests[j]) || flush
 		}
 		if flush {
 			w.session.conn.Flush()
