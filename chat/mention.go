@@ -52,27 +52,27 @@ func (c *Cursors) mentioned(ctx context.Context, user UserID, room RoomID) (newe
 
 // settleMentions leaves in a draft for a room, of those whom it mentions, the other members, each once.
 //
-// Errors: Forbidden for everyone, unless the sender is the owner or an admin; those of Rooms.Roster.
+// Errors: Forbidden for everyone, unless the sender is the owner or an admin; NotFound, Unavailable.
 func (d *Draft) settleMentions(ctx context.Context, rooms *Rooms) error {
 	if d.Room == "" {
 		d.Mentions, d.MentionsAll = nil, false
 		return nil
 	}
-	roster, err := rooms.Roster(ctx, d.Room)
-	if err != nil {
-		return err
-	}
-	if role := roster.Role(d.Sender); d.MentionsAll && role != RoleOwner && role != RoleAdmin {
-		return Errorf(Forbidden, "mentions: only the owner and admins mention all")
-	}
+	var role Role
 	var called []UserID // d.Mentions is the caller's
-	for _, user := range d.Mentions {
-		if _, member := roster.Member(user); member && user != d.Sender && !slices.Contains(called, user) {
-			called = append(called, user)
+	err := rooms.rosters.ask(ctx, d.Room, func(e *rosterEntry) {
+		role, called = e.now.Role(d.Sender), nil
+		for _, user := range d.Mentions {
+			if e.now.Role(user) != "" && user != d.Sender && !slices.Contains(called, user) {
+				called = append(called, user)
+			}
 		}
+	})
+	if err == nil && d.MentionsAll && role.rank() < RoleAdmin.rank() {
+		err = Errorf(Forbidden, "mentions: only the owner and admins mention all")
 	}
 	d.Mentions = called
-	return nil
+	return err
 }
 
 // olderMention looks for a mention below what was counted of a room's unread messages. It finds the newest that was ever

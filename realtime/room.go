@@ -90,13 +90,14 @@ type createReply struct {
 }
 
 func createRoom(ctx context.Context, s *session, r createRequest) (createReply, error) {
-	user := s.userID()
-	room, added, err := s.door.cfg.Rooms.Create(ctx, user, r.Name, r.Members, r.History)
+	room, added, err := s.door.cfg.Rooms.Create(ctx, s.userID(), r.Name, r.Members, r.History)
 	if err != nil {
 		return createReply{}, err
 	}
-	state, err := roomInfo(ctx, s, roomRequest{room.ID})
-	return createReply{state.roomState, list(added)}, err
+	view := chat.RoomView{
+		Room: room, Self: chat.RoomMember{Joined: room.Created}, Role: chat.RoleOwner, Members: 1 + len(added),
+	}
+	return createReply{s.door.roomState(&view), list(added)}, nil
 }
 
 // list is never null on the wire.
