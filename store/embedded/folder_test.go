@@ -172,3 +172,49 @@ func TestFolderOfFormerTables(t *testing.T) {
 		t.Errorf("read %+v", got)
 	}
 }
+
+// A folder of version 1 has accounts without numbers, and knows no email in lower case. It is read as it is, and marked, so
+// that version 1 does not read what is written into it from now on.
+func TestFolderOfVersion1(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ann = chat.UserID("65e5c0800000000000000001")
+	k, err := key(kindAccount, ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.db.NewBatch()
+	for key, value := range map[string]string{
+		string(kindVersion):                         "\x01",
+		string(k):                                   `{"username":"Ann","email":"Ann@Example.org","phone":"","password":"x","created":"2025-03-04T12:00:00Z"}`,
+		string(named(kindUsername, "Ann")):          string(k[1:]),
+		string(named(kindEmail, "Ann@Example.org")): string(k[1:]),
+	} {
+		if err := b.Set([]byte(key), []byte(value), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(b.Commit(pebble.Sync), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	if s, err = Open(t.Context(), dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, email := range []string{"Ann@Example.org", "ann@example.org"} {
+		a, err := s.AccountByEmail(t.Context(), email)
+		if err != nil || a.ID != ann || a.Number != 0 {
+			t.Errorf("%s: %+v, %v", email, a, err)
+		}
+	}
+	if err := s.SetNumber(t.Context(), ann, 10_000_001); err != nil {
+		t.Error(err)
+	}
+	if mark, _, err := s.get([]byte{kindVersion}); err != nil || string(mark) != string(binary.AppendUvarint(nil, schema)) {
+		t.Errorf("the folder is marked %x, %v", mark, err)
+	}
+}

@@ -25,8 +25,8 @@ import (
 	"github.com/parley-chat/parley/chat"
 )
 
-// schema is the version of the key layout. A folder of a newer one is refused; one of version 1 is read as it is, and
-// marked before something is written into it that version 1 would take for something else.
+// schema is the version of the key layout. A folder of a newer one is refused. In one of version 1 what is new is missing:
+// it is added, and the folder marked before it gets values that version 1 cannot read.
 const schema = 2
 
 // syncSoon is how long a write may wait for the disk when losing the last second is allowed.
@@ -148,6 +148,8 @@ func (s *Store) checkSchema() error {
 			s.dir, version, schema)
 	} else if version == schema {
 		return nil
+	} else if err := s.noteEmails(); err != nil {
+		return err
 	}
 	if err := s.db.Set(key, binary.AppendUvarint(nil, schema), pebble.Sync); err != nil {
 		return broken(err)
