@@ -11,7 +11,7 @@ import (
 
 // Bounds of what is remembered of rooms.
 const (
-	maxSeated   = 500_000         // members of all rooms together; about 100 bytes each
+	maxSeated   = 500_000         // members of all rooms together; about 130 bytes each
 	rosterIdle  = 5 * time.Minute // without being asked for
 	rosterSweep = time.Minute
 	rosterPage  = 1000 // members read at once
