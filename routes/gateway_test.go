@@ -1,38 +1,17 @@
 package routes_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/parley-chat/parley/auth"
-	"github.com/parley-chat/parley/chat"
-	"github.com/parley-chat/parley/limit"
 	"github.com/parley-chat/parley/routes"
 )
 
-// mailbox is everybody's: it keeps the last letter to each.
-type mailbox struct {
-	mu      sync.Mutex // guards letters
-	letters map[string]chat.Letter
-}
-
-func (m *mailbox) Mail(to string, _ time.Time, write func(context.Context) (chat.Letter, error)) {
-	l, err := write(context.Background())
-	if err != nil {
-		panic(err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.letters[to] = l
-}
-
-func (m *mailbox) code(t *testing.T, to string) string {
+// codeFor is the code in the last letter to an address.
+func codeFor(t *testing.T, m *mailbox, to string) string {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,26 +24,9 @@ func (m *mailbox) code(t *testing.T, to string) string {
 // openGateway opens the door of UsChat, whose TCP door is said to be at port 8090.
 func openGateway(t *testing.T, change ...func(*routes.Config)) (*house, *mailbox) {
 	t.Helper()
-	box := &mailbox{letters: make(map[string]chat.Letter)}
-	maker, err := auth.NewCodes([]byte("a secret of the tests alone"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := open(t, func(c *routes.Config) {
-		c.Codes = &chat.Codes{
-			Store: c.Accounts.Store.(chat.CodeStore), Accounts: c.Accounts.Store, Maker: maker,
-			Mailer: box, Now: time.Now, Log: c.Log,
-			Limits: chat.CodeLimits{
-				SendByEmail: []chat.Limiter{limit.None{}}, SendBySource: limit.None{}, TakeByEmail: limit.None{}, TakeBySource: limit.None{},
-			},
-		}
-		c.Accounts.Codes = c.Codes
+	return openWithMail(t, append([]func(*routes.Config){func(c *routes.Config) {
 		c.Gateway = routes.GatewayConfig{Port: 8090, Node: "n1", Connections: func() int { return 3 }}
-		for _, f := range change {
-			f(c)
-		}
-	})
-	return h, box
+	}}, change...)...)
 }
 
 // register makes an account as UsChat's client does, and returns the answer.
@@ -74,7 +36,7 @@ func (h *house) register(box *mailbox, user string) map[string]any {
 	h.says(`/get_varifycode`, map[string]any{"email": email}, map[string]any{"error": 0.0, "email": email})
 	return h.gateway("/user_register", map[string]any{
 		"email": email, "user": user, "passwd": "secret", "confirm": "secret", "icon": ":/res/head_1.jpg", "sex": 0, "nick": user,
-		"varifycode": box.code(h.t, email),
+		"varifycode": codeFor(h.t, box, email),
 	})
 }
 
@@ -156,13 +118,10 @@ func TestUsChatSaysWhatIsWrongInItsNumbers(t *testing.T) {
 	h.says("/user_register", with("confirm", "y"), fails(1006))
 	h.says("/user_register", register, fails(1003)) // no code was sent
 	h.gateway("/get_varifycode", body{"email": "bob@example.com"})
-	wrong := "000000"
-	if box.code(t, "bob@example.com") == wrong {
-		wrong = "000001"
-	}
+	wrong := otherThan(codeFor(t, box, "bob@example.com"))
 	h.says("/user_register", with("varifycode", wrong), fails(1004))
 	taken := with("user", "Ann")
-	taken["varifycode"] = box.code(t, "bob@example.com")
+	taken["varifycode"] = codeFor(t, box, "bob@example.com")
 	h.says("/user_register", taken, fails(1005))
 	h.says("/user_register", taken, fails(1003)) // a code is used once
 
@@ -173,7 +132,7 @@ func TestUsChatSaysWhatIsWrongInItsNumbers(t *testing.T) {
 	reset := body{"email": "ann@example.com", "user": "Ann", "passwd": "new", "varifycode": "123456"}
 	h.says("/reset_pwd", reset, fails(1003))
 	h.gateway("/get_varifycode", body{"email": "ann@example.com"})
-	reset["varifycode"], reset["user"] = box.code(t, "ann@example.com"), "Bob"
+	reset["varifycode"], reset["user"] = codeFor(t, box, "ann@example.com"), "Bob"
 	h.says("/reset_pwd", reset, fails(1007))
 	delete(reset, "user")
 	h.says("/reset_pwd", reset, fails(1001))
@@ -200,7 +159,7 @@ func TestUsChatSetsANewPasswordByCode(t *testing.T) {
 	email := "ann@example.com"
 	old := h.gateway("/user_login", map[string]any{"email": email, "passwd": "secret"})["token"].(string)
 	h.gateway("/get_varifycode", map[string]any{"email": email})
-	h.says("/reset_pwd", map[string]any{"email": email, "user": "Ann", "passwd": "new", "varifycode": box.code(t, email)},
+	h.says("/reset_pwd", map[string]any{"email": email, "user": "Ann", "passwd": "new", "varifycode": codeFor(t, box, email)},
 		map[string]any{"error": 0.0, "email": email, "user": "Ann"})
 	h.says("/user_login", map[string]any{"email": email, "passwd": "secret"}, fails(1009))
 	if got := h.gateway("/user_login", map[string]any{"email": email, "passwd": "new"}); got["error"] != 0.0 {
@@ -216,13 +175,13 @@ func TestACodeIsANumberToSomeClients(t *testing.T) {
 	email := "ann@example.com"
 	for tries := 0; ; tries++ { // until it is a number of JSON, which begins with no 0
 		h.gateway("/get_varifycode", map[string]any{"email": email})
-		if box.code(t, email)[0] != '0' {
+		if codeFor(t, box, email)[0] != '0' {
 			break
 		} else if tries == 100 {
 			t.Fatal("all codes begin with 0")
 		}
 	}
-	code, err := strconv.Atoi(box.code(t, email))
+	code, err := strconv.Atoi(codeFor(t, box, email))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +212,7 @@ func TestAMaskedPasswordIsGoodAtEveryDoor(t *testing.T) {
 		email := fmt.Sprintf("ann%d@example.com", len(plain))
 		h.gateway("/get_varifycode", map[string]any{"email": email})
 		got := h.gateway("/user_register", map[string]any{
-			"email": email, "user": user, "passwd": masked, "confirm": masked, "varifycode": box.code(t, email),
+			"email": email, "user": user, "passwd": masked, "confirm": masked, "varifycode": codeFor(t, box, email),
 		})
 		if got["error"] != 0.0 {
 			t.Fatalf("%q: %v", plain, got)
