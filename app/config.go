@@ -222,7 +222,7 @@ func settings() []setting {
 			c.BcryptCost, err = number(v, bcrypt.MinCost, 20)
 			return err
 		}},
-		{"CONNECTIONS_PER_ADDRESS", "5000", "Socket.IO connections that one address may have, with RATE_LIMITS=on", func(c *Config, v string) (err error) {
+		{"CONNECTIONS_PER_ADDRESS", "5000", "connections that one address may have, with RATE_LIMITS=on", func(c *Config, v string) (err error) {
 			c.ConnectionsPerAddress, err = number(v, 1, 1<<20)
 			return err
 		}},
