@@ -29,8 +29,7 @@ const changeTries = 5
 //
 // Errors: Invalid, TooLarge, NotFound for a body that could not be sent either; NotFound; Forbidden for another's or the
 // server's message, when it was sent longer ago than ChangeTime, or while she is muted in its room, or may not write to its
-// receiver; Conflict for one that
-// was recalled; Unavailable, and then it may have happened all the same.
+// receiver; Conflict for one that was recalled; Unavailable, and then it may have happened all the same.
 func (s *Messages) Edit(ctx context.Context, user UserID, conv ConvID, seq uint64, body []byte, tell func(*Message)) (Message, error) {
 	if err := checkBody(body); err != nil {
 		return Message{}, err

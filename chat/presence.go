@@ -50,7 +50,7 @@ const (
 )
 
 // Presence are the rules of who is online, and of who may know. Being counted as a friend by someone is her consent to
-// be seen; to count her as one is not. Make it with NewPresence.
+// be seen; to count her as one is not. Whom she blocks is not among those: see Friends. Make it with NewPresence.
 //
 // Who comes or goes is put into one queue, ordered by when to look at it, with one place for each user; Run looks, and
 // tells what has changed since it was told last. So a user who comes and goes all the time, or has thousands of friends,

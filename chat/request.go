@@ -90,7 +90,8 @@ func (s *Friends) ask(ctx context.Context, from, to UserID, note string) (Bond, 
 		return "", err
 	}
 	// Taken behind the put: of two who ask at once, in two processes, one at least finds the other's.
-	switch _, err := s.Store.TakeRequest(ctx, to, from); {
+	taken, err := s.Store.TakeRequest(ctx, to, from)
+	switch {
 	case CodeOf(err) == NotFound:
 		if added && !blocks[1] {
 			for _, audience := range s.Tell {
@@ -101,10 +102,7 @@ func (s *Friends) ask(ctx context.Context, from, to UserID, note string) (Bond, 
 	case err != nil:
 		return "", err
 	}
-	if _, err := s.Store.TakeRequest(ctx, from, to); err != nil && CodeOf(err) != NotFound {
-		return "", err
-	}
-	if err := s.befriend(ctx, FriendRequest{From: to, To: from, At: r.At}); err != nil {
+	if err := s.befriend(ctx, taken); err != nil {
 		return "", err
 	}
 	s.tellAnswer(to, me, true)
@@ -214,6 +212,8 @@ func (s *Friends) befriend(ctx context.Context, taken FriendRequest) error {
 		_, _ = s.Store.PutRequest(ctx, taken) // the first error says it all
 		return err
 	}
+	// One in the other direction is answered too. What a failure leaves of it changes nothing, and can be answered.
+	_, _ = s.Store.TakeRequest(ctx, taken.To, taken.From)
 	return errors.Join(s.notBlocked(ctx, taken.From, taken.To), s.notBlocked(ctx, taken.To, taken.From))
 }
 

@@ -181,6 +181,9 @@ func TestARequestOutlastsAFailure(t *testing.T) {
 	_, err := s.Ask(t.Context(), bob, ann, "")
 	wantCode(t, "asking back", err, chat.Unavailable)
 	s.wantHeard(`Bob is asked by Ann: "hello"`)
+	if waiting, err := s.Waiting(t.Context(), bob); err != nil || len(waiting) != 1 || waiting[0].Note != "hello" {
+		t.Errorf("waiting are %+v, %v", waiting, err)
+	}
 	engine.away = false
 	wantCode(t, "accepting", s.Answer(t.Context(), bob, ann, true), "")
 	s.wantHeard("Ann is answered by Bob: true")
