@@ -1,4 +1,4 @@
-// Package auth proves who someone is: passwords, tokens, and the secret that signs them.
+// Package auth proves who someone is: passwords, tokens, the secret that signs them, codes, and the mail that brings these.
 //
 // It knows neither where accounts are kept nor what carries a token.
 package auth

@@ -94,17 +94,14 @@ const (
 // alone.
 type Codes struct {
 	Store    CodeStore
-	Accounts AccountByEmail
-	Maker    CodeMaker
-	Mailer   Mailer
-	Limits   CodeLimits
-	Now      func() time.Time
-	Log      *slog.Logger
-}
-
-// AccountByEmail is what of an AccountStore tells whose an address is.
-type AccountByEmail interface {
-	AccountByEmail(ctx context.Context, email string) (Account, error)
+	Accounts interface {
+		AccountByEmail(ctx context.Context, email string) (Account, error)
+	}
+	Maker  CodeMaker
+	Mailer Mailer
+	Limits CodeLimits
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Send draws a code and has it mailed; the former one for the same email and purpose is void. source is where the
@@ -170,8 +167,8 @@ func (s *Codes) letterKind(ctx context.Context, email string, purpose Purpose) (
 // Take uses a code up: it returns nil once, for the last one that was sent to this email for this purpose, or for either
 // of register and reset. source is where the request came from, for pacing.
 //
-// Errors: NotFound when there is no code, or it has expired, was used, or was tried MaxTries times; Forbidden for a wrong one; Invalid
-// for what is no address; TooMany. They are the same whether or not somebody has the address.
+// Errors: NotFound when there is no code, or it has expired, was used, or was tried MaxTries times; Forbidden for a wrong
+// one; Invalid for what is no address; TooMany. They are the same whether or not somebody has the address.
 func (s *Codes) Take(ctx context.Context, email string, purpose Purpose, code, source string) error {
 	email, err := cleanEmail(email)
 	if err != nil {
@@ -187,19 +184,19 @@ func (s *Codes) Take(ctx context.Context, email string, purpose Purpose, code, s
 		return wrongCode()
 	}
 	err = s.try(ctx, email, purpose, code)
-	if refusedCode(err) && (purpose == ForRegister || purpose == ForReset) {
+	if c := CodeOf(err); (c == NotFound || c == Forbidden) && (purpose == ForRegister || purpose == ForReset) {
 		// What is said of two codes is what is said of the one that is still good.
-		if other := s.try(ctx, email, ForEither, code); CodeOf(other) != NotFound {
-			err = other
+		if either := s.try(ctx, email, ForEither, code); CodeOf(either) != NotFound {
+			err = either
 		}
 	}
-	switch {
-	case err == nil:
+	switch CodeOf(err) {
+	case "":
 		s.Limits.TakeByEmail.Reset(email)
 		return nil
-	case CodeOf(err) == NotFound:
+	case NotFound:
 		return Errorf(NotFound, "code: expired, or never sent: ask for a new one")
-	case CodeOf(err) == Forbidden:
+	case Forbidden:
 		return wrongCode()
 	default:
 		return err
@@ -209,9 +206,6 @@ func (s *Codes) Take(ctx context.Context, email string, purpose Purpose, code, s
 func (s *Codes) try(ctx context.Context, email string, purpose Purpose, code string) error {
 	return s.Store.TryCode(ctx, email, purpose, s.Maker.Hash(purpose, email, code), s.Now())
 }
-
-// refusedCode tells whether a code did not fit, as far as the engine knows.
-func refusedCode(err error) bool { return CodeOf(err) == NotFound || CodeOf(err) == Forbidden }
 
 func wrongCode() error { return Errorf(Forbidden, "code: wrong") }
 
