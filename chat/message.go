@@ -208,6 +208,9 @@ func (s *Messages) Submit(ctx context.Context, d Draft, origin any) error {
 // address returns the conversation of a draft, if its sender may write there.
 func (s *Messages) address(ctx context.Context, d *Draft) (ConvID, error) {
 	if d.Room != "" {
+		if s.committer.isAway() {
+			return "", errRefused()
+		}
 		return RoomConv(d.Room), s.Rooms.MayWrite(ctx, d.Sender, d.Room)
 	}
 	conv := DirectConv(d.Sender, d.To)

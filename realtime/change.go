@@ -80,7 +80,7 @@ func (s *Server) changeInRoom(m *chat.Message, frame *engineio.Frame, except *se
 	if roster == nil {
 		return // the next sync tells
 	}
-	dirty, crowd := s.takeBatch(), s.gather(m.Room)
+	crowd := s.gather(m.Room)
 	for i := range *crowd {
 		to := &(*crowd)[i]
 		member, in := roster.Member(to.user)
@@ -90,8 +90,7 @@ func (s *Server) changeInRoom(m *chat.Message, frame *engineio.Frame, except *se
 		// A session that has not met the room yet may be given the message as it was, by who delivers it right now.
 		to.flush = s.meet(to.session, to.user, m) && to.change(m, frame)
 	}
-	s.disperse(crowd, dirty)
-	s.flush(dirty)
+	s.disperse(crowd, 1, frame.Len())
 }
 
 func changedFrame(m *chat.Message) *engineio.Frame {

@@ -56,8 +56,7 @@ func (s *Server) flush(dirty *[]*engineio.Conn) {
 	for _, conn := range *dirty {
 		conn.Flush()
 	}
-	clear(*dirty)
-	s.batches.Put(dirty)
+	s.putBatch(dirty)
 }
 
 // fanOut queues a message, encoded once, for every session of a user but one.
@@ -84,6 +83,11 @@ func (s *Server) takeBatch() *[]*engineio.Conn {
 	return new([]*engineio.Conn)
 }
 
+func (s *Server) putBatch(dirty *[]*engineio.Conn) {
+	clear(*dirty)
+	s.batches.Put(dirty)
+}
+
 // hearer is a session of a room's member.
 type hearer struct {
 	*session
@@ -95,6 +99,7 @@ type hearer struct {
 // sessions of its sender. Who is here is found out once. Whoever logs in meanwhile finds the messages in the engine.
 func (s *Server) deliverInRoom(room chat.RoomID, batch []chat.Outcome, dirty *[]*engineio.Conn) {
 	var crowd *[]hearer
+	packets, bytes := 0, 0
 	for i := range batch {
 		o := &batch[i]
 		isNew := o.Err == nil && !o.Repeat
@@ -108,14 +113,15 @@ func (s *Server) deliverInRoom(room chat.RoomID, batch []chat.Outcome, dirty *[]
 		if crowd == nil {
 			crowd = s.gather(room)
 		}
-		s.tellCrowd(*crowd, o.Message, sender)
+		packets, bytes = packets+1, bytes+s.tellCrowd(*crowd, o.Message, sender)
 	}
 	if crowd != nil {
-		s.disperse(crowd, dirty)
+		s.disperse(crowd, packets, bytes)
 	}
 }
 
-func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) {
+// tellCrowd queues a message, and returns how long it is on the wire, about.
+func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) (bytes int) {
 	var news, sent *engineio.Frame
 	for i := range crowd {
 		to := &crowd[i]
@@ -128,11 +134,13 @@ func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) {
 		}
 		if *frame == nil {
 			*frame = messageFrame(event, m, false)
+			bytes = (*frame).Len()
 		}
 		if s.deliverTo(to, m, *frame) {
 			to.flush = true
 		}
 	}
+	return bytes
 }
 
 // deliverTo delivers a message of a room to a session, which may hear of the room for the first time.
@@ -148,7 +156,7 @@ func (s *Server) deliverTo(to *hearer, m *chat.Message, frame *engineio.Frame) (
 // rosterWait bounds what a door asks the engine about a room's members. They are nearly always known.
 const rosterWait = 3 * time.Second
 
-// gather returns the sessions of a room's members that are here, for disperse. Of members and users it goes through
+// gather returns the sessions of a room's members that are here, till disperse. Of members and users it goes through
 // whichever are fewer.
 func (s *Server) gather(room chat.RoomID) *[]hearer {
 	crowd, ok := s.crowds.Get().(*[]hearer)
@@ -179,8 +187,13 @@ func (s *Server) gather(room chat.RoomID) *[]hearer {
 	return crowd
 }
 
-// disperse gives back what gather returned, and notes whose connections are to be flushed.
-func (s *Server) disperse(crowd *[]hearer, dirty *[]*engineio.Conn) {
+// aFew connections are flushed where something was queued on them: what is said in small rooms rarely meets, and a writer
+// of its own would have to be woken first.
+const aFew = 32
+
+// disperse gives back what gather returned, and flushes the connections on which packets of so many bytes were queued.
+func (s *Server) disperse(crowd *[]hearer, packets, bytes int) {
+	dirty := s.takeBatch()
 	for i := range *crowd {
 		if to := &(*crowd)[i]; to.flush {
 			*dirty = append(*dirty, to.conn)
@@ -188,6 +201,12 @@ func (s *Server) disperse(crowd *[]hearer, dirty *[]*engineio.Conn) {
 	}
 	clear(*crowd)
 	s.crowds.Put(crowd)
+	if len(*dirty) > aFew {
+		engineio.FlushMany(*dirty, packets, bytes)
+		s.putBatch(dirty)
+		return
+	}
+	s.flush(dirty)
 }
 
 // roster returns a room's members, or nil when there is no such room or nobody says in time who they are.

@@ -57,9 +57,10 @@ func (h *house) setClock(ahead time.Duration) { h.ahead.Store(int64(ahead)) }
 // faultyStore is an engine that can be told not to answer.
 type faultyStore struct {
 	chat.Store
-	away   atomic.Bool
-	mute   atomic.Bool            // changes are stored, and not answered
-	onPage atomic.Pointer[func()] // called when a page of messages was read, before it is handed out
+	away    atomic.Bool
+	mute    atomic.Bool            // changes are stored, and not answered
+	onRooms atomic.Pointer[func()] // see meanwhile
+	onPage  atomic.Pointer[func()] // called when a page of messages was read, before it is handed out
 }
 
 func (s *faultyStore) ChangeMessage(ctx context.Context, m chat.Message, was uint64) (chat.Message, error) {
@@ -76,6 +77,17 @@ func (s *faultyStore) Since(ctx context.Context, conv chat.ConvID, after uint64,
 		(*f)()
 	}
 	return page, err
+}
+
+// meanwhile has something happen once, between the next question for somebody's rooms and its answer.
+func (s *faultyStore) meanwhile(do func()) { s.onRooms.Store(&do) }
+
+func (s *faultyStore) Memberships(ctx context.Context, user chat.UserID) ([]chat.RoomMember, error) {
+	rooms, err := s.Store.Memberships(ctx, user)
+	if f := s.onRooms.Swap(nil); f != nil {
+		(*f)()
+	}
+	return rooms, err
 }
 
 func (s *faultyStore) AdvanceCursors(ctx context.Context, cursors []chat.Cursor) error {
@@ -233,6 +245,7 @@ type message struct {
 	Type    string
 	Ref     string
 	To      string
+	Room    string
 	Offline bool
 
 	Mentions any

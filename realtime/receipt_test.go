@@ -151,7 +151,7 @@ func TestMarksAreRefused(t *testing.T) {
 		{a, object{"conv": conv, "seq": 1.5}, chat.Invalid},
 		{a, object{"conv": conv, "seq": 2}, chat.Invalid},
 		{a, object{"conv": "lobby", "seq": 1}, chat.Invalid},
-		{a, object{"conv": "r:" + string(bob.id), "seq": 1}, chat.NotFound},
+		{a, object{"conv": "r:" + string(bob.id), "seq": 1}, chat.Forbidden},
 		{c, object{"conv": conv, "seq": 1}, chat.Forbidden},
 	} {
 		for _, name := range []string{"message:received", "message:read"} {

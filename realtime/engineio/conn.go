@@ -35,6 +35,7 @@ type Conn struct {
 	queued  int    // bytes in queue and on their way to the kernel
 	doomed  bool   // over the bound, about to be closed
 	writing bool   // someone writes to ws
+	unsent  bool   // a flusher's next round is to flush it
 	last    *Frame // written when the queue is empty; then the socket is shut
 	waiters []waiter
 
@@ -234,8 +235,14 @@ func (c *Conn) isClosed() bool {
 }
 
 // Flush sends what is queued: to the WebSocket, or to the poll that waits.
-func (c *Conn) Flush() {
+func (c *Conn) Flush() { c.flush(false) }
+
+// flush is Flush. In a round, what is queued from now on is flushed by the next one, if not by this.
+func (c *Conn) flush(round bool) {
 	c.mu.Lock()
+	if round {
+		c.unsent = false
+	}
 	switch {
 	case c.queue.len() == 0 || c.writing || c.closed:
 	case c.ws != nil:

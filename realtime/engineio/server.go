@@ -66,6 +66,8 @@ type Server struct {
 	lates   sync.Pool  // *[]*Conn, for FlushLate
 	codecs  codecs     // for Config.Compress
 
+	flushers []*flusher // one for each core
+
 	mu      sync.RWMutex // guards what follows; taken after Conn.mu
 	conns   map[string]*Conn
 	closing bool
@@ -94,6 +96,8 @@ func NewServer(cfg Config) *Server {
 		noop:    textPacket(packetNoop, ""),
 		conns:   make(map[string]*Conn),
 		idle:    make(chan struct{}),
+
+		flushers: newFlushers(),
 	}
 	s.lates.New = func() any { return new([]*Conn) }
 	go s.wheel.run(s.stop)

@@ -103,7 +103,7 @@ func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, rec
 		return
 	}
 	volatile := opts.Flags != nil && opts.Flags.Volatile
-	var unsent []*wire
+	var unsent []*engineio.Conn
 	a.each(opts, func(s *socket.Socket) {
 		w, ours := s.Conn().(*wire)
 		if !ours {
@@ -115,10 +115,14 @@ func (a *adapter) broadcast(p *parser.Packet, opts *socket.BroadcastOptions, rec
 		}
 		if w.ReadyState() == stateOpen && (!volatile || w.writable()) {
 			w.conn.Enqueue(frames...)
-			unsent = append(unsent, w) // also one that is being written to: its flusher paces the broadcaster
+			unsent = append(unsent, w.conn) // also one that is being written to: flushers pace the broadcaster
 		}
 	})
-	a.server.flushers.flush(unsent, frames)
+	bytes := 0
+	for _, frame := range frames {
+		bytes += frame.Len()
+	}
+	engineio.FlushMany(unsent, len(frames), bytes)
 }
 
 // encode returns the frames of a packet, none when it cannot be encoded.

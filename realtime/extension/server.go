@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"reflect"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -30,12 +29,11 @@ type Config struct {
 
 // Server carries the library's namespaces on our connections. It implements socketio.Extension.
 type Server struct {
-	log      *slog.Logger
-	keep     bool
-	sockets  *socket.Server
-	fns      int // the field of socket.Socket that holds its middleware
-	flushers *flushers
-	making   chan struct{} // holds a token while nobody makes a namespace that is not known
+	log     *slog.Logger
+	keep    bool
+	sockets *socket.Server
+	fns     int           // the field of socket.Socket that holds its middleware
+	making  chan struct{} // holds a token while nobody makes a namespace that is not known
 
 	heard atomic.Uint64 // events
 	known sync.Map      // string -> struct{}: namespaces that stand
@@ -50,7 +48,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		log: cfg.Log, keep: cfg.KeepRequests, fns: field.Index[0], making: make(chan struct{}, 1),
-		flushers: newFlushers(runtime.GOMAXPROCS(0)),
 	}
 	s.making <- struct{}{}
 	opts := socket.DefaultServerOptions()

@@ -33,8 +33,6 @@ type wire struct {
 	request *remembered
 	state   atomic.Value // string
 	context func() *types.HttpContext
-	flusher *flusher
-	unsent  atomic.Bool // the flusher knows that something is to be written
 
 	mu      sync.Mutex // guards what follows
 	parts   []*engineio.Frame
@@ -42,7 +40,7 @@ type wire struct {
 }
 
 func newWire(owner *connection, conn *engineio.Conn, request *remembered) *wire {
-	w := &wire{EventEmitter: events.New(), owner: owner, conn: conn, request: request, flusher: owner.server.flushers.assign()}
+	w := &wire{EventEmitter: events.New(), owner: owner, conn: conn, request: request}
 	w.context = sync.OnceValue(request.context)
 	w.state.Store(stateOpen)
 	return w
