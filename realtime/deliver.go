@@ -123,6 +123,10 @@ func (s *Server) deliverInRoom(room chat.RoomID, batch []chat.Outcome, dirty *[]
 // tellCrowd queues a message, and returns how long it is on the wire, about.
 func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) (bytes int) {
 	var news, sent *engineio.Frame
+	gap := proofGap
+	if len(crowd) > crowdSize {
+		gap = crowdProofGap
+	}
 	for i := range crowd {
 		to := &crowd[i]
 		frame, event := &news, "newMessage"
@@ -136,7 +140,7 @@ func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) (by
 			*frame = messageFrame(event, m, false)
 			bytes = (*frame).Len()
 		}
-		if s.deliverTo(to, m, *frame) {
+		if s.deliverTo(to, m, *frame, gap) {
 			to.flush = true
 		}
 	}
@@ -144,9 +148,9 @@ func (s *Server) tellCrowd(crowd []hearer, m *chat.Message, sender *session) (by
 }
 
 // deliverTo delivers a message of a room to a session, which may hear of the room for the first time.
-func (s *Server) deliverTo(to *hearer, m *chat.Message, frame *engineio.Frame) (flush bool) {
+func (s *Server) deliverTo(to *hearer, m *chat.Message, frame *engineio.Frame, gap time.Duration) (flush bool) {
 	for {
-		flush, stranger := to.deliverInRoom(m, frame, to.user)
+		flush, stranger := to.deliverInRoom(m, frame, to.user, gap)
 		if !stranger || !s.meet(to.session, to.user, m) {
 			return flush
 		}

@@ -254,3 +254,26 @@ func TestARoomHearsWhoTypes(t *testing.T) {
 		t.Errorf("a room's name: %+v", f)
 	}
 }
+
+// In front of a crowd receipt is proved too, though less often: at the latest it is when something is said to one alone.
+func TestACrowdProvesWhatItHears(t *testing.T) {
+	h := open(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	a := h.join(ann, "phone")
+	room, conv := h.makeRoom(ann, bob)
+	var crowd []*person
+	for range 257 { // as many sockets as make a crowd; whose they are does not matter
+		crowd = append(crowd, h.join(bob, "phone"))
+	}
+	b := crowd[0]
+	seq := a.sayIn(room, "all of you")
+	for _, p := range crowd {
+		if m := p.hearMessage("newMessage"); m.Seq == seq-1 { // those who came before the server said that there is a room
+			p.hearSeqs("newMessage", seq, 1)
+		}
+	}
+	a.say(bob, "you")
+	b.hearMessage("newMessage")
+	h.proven(b, "phone", convOf(ann, bob), 1)
+	h.proven(b, "phone", conv, seq)
+}

@@ -143,7 +143,7 @@ func (r *replay) send(m *chat.Message) error {
 	if m.Sender == r.user {
 		t.wrote = m.Seq // it may not have been told before a crash
 	}
-	s.mark(t, m.Seq)
+	s.mark(t, m.Seq, proofGap)
 	s.prove()
 	s.mu.Unlock()
 	if r.unflushed++; r.unflushed == flushEvery {

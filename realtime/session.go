@@ -40,6 +40,7 @@ type session struct {
 	changes    map[chat.ConvID]uint64 // while replaying: what was changed, as the number to go on from
 	own        map[place]struct{}     // while replaying: messages that this session sent
 	unproven   []*track               // sent since proving was asked for
+	proofGap   time.Duration          // from the last proof to that of unproven: the least that one of them wants
 	proving    map[chat.ConvID]uint64 // received by the device as soon as the pong comes
 	wrote      map[chat.ConvID]uint64 // what the user sent up to, and so has read: told with the next proof
 	asked      map[chat.UserID]int64  // since login: whose request was told, by its time, see tellAsked
@@ -79,8 +80,11 @@ const (
 	// maxLive is how many bytes may wait for a session before it is no longer sent what is live: it then reads from
 	// the engine at its own pace, like one who was away.
 	maxLive = 256 << 10
-	// proofGap is the shortest time between two pings that prove receipt.
-	proofGap = 200 * time.Millisecond
+	// proofGap is the shortest time between two pings that prove receipt. For what is said to a crowd it is longer: a ping
+	// costs more than a message, and of those who lose their connection meanwhile each is sent a few messages again.
+	proofGap      = 200 * time.Millisecond
+	crowdProofGap = 5 * time.Second
+	crowdSize     = 256 // sessions that are told the same
 )
 
 func newSession(door *Server, socket *socketio.Socket) *session {
@@ -126,7 +130,7 @@ func (s *session) end(stored *chat.Message) (flush bool) {
 	case live:
 		if t := s.track(stored.Conv); t.follows(stored.Seq) {
 			t.wrote = stored.Seq
-			s.mark(t, stored.Seq)
+			s.mark(t, stored.Seq, proofGap)
 			return s.prove()
 		} else if stored.Seq > t.sent {
 			s.own = map[place]struct{}{{stored.Conv, stored.Seq}: {}}
@@ -156,11 +160,11 @@ func (s *session) settle(o *chat.Outcome, sub *submission) (flush bool) {
 func (s *session) deliver(m *chat.Message, frame *engineio.Frame) (flush bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.hear(m, frame)
+	return s.hear(m, frame, proofGap)
 }
 
 // deliverInRoom is deliver for a message of a room that user is in. A stranger does not know the room, and hears nothing.
-func (s *session) deliverInRoom(m *chat.Message, frame *engineio.Frame, user chat.UserID) (flush, stranger bool) {
+func (s *session) deliverInRoom(m *chat.Message, frame *engineio.Frame, user chat.UserID, gap time.Duration) (flush, stranger bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -169,14 +173,14 @@ func (s *session) deliverInRoom(m *chat.Message, frame *engineio.Frame, user cha
 	case s.hearsNothingOf(m):
 		return false, true
 	}
-	return s.hear(m, frame), false
+	return s.hear(m, frame, gap), false
 }
 
 // hearsNothingOf tells whether a message is of a room that the session does not know. The caller holds s.mu.
 func (s *session) hearsNothingOf(m *chat.Message) bool { return m.Room != "" && s.convs[m.Conv] == nil }
 
 // hear is deliver. The caller holds s.mu.
-func (s *session) hear(m *chat.Message, frame *engineio.Frame) (flush bool) {
+func (s *session) hear(m *chat.Message, frame *engineio.Frame, gap time.Duration) (flush bool) {
 	switch s.phase {
 	case replaying:
 		s.miss(m)
@@ -190,7 +194,7 @@ func (s *session) hear(m *chat.Message, frame *engineio.Frame) (flush bool) {
 			s.replay(map[chat.ConvID]uint64{m.Conv: m.Seq - 1})
 		default:
 			flush = s.conn.Enqueue(frame)
-			s.mark(t, m.Seq)
+			s.mark(t, m.Seq, gap)
 			flush = s.prove() || flush
 		}
 	}
@@ -232,9 +236,13 @@ func (s *session) track(conv chat.ConvID) *track {
 // the first one.
 func (t *track) follows(seq uint64) bool { return t.sent == 0 && !t.exact || seq == t.sent+1 }
 
-// mark notes that a number is on the wire, and that nothing proves yet that it arrived.
-func (s *session) mark(t *track, seq uint64) {
+// mark notes that a number is on the wire, and that nothing proves yet that it arrived, which it wants so long after the
+// last proof.
+func (s *session) mark(t *track, seq uint64, gap time.Duration) {
 	t.sent = seq
+	if len(s.unproven) == 0 || gap < s.proofGap {
+		s.proofGap = gap
+	}
 	if !t.dirty {
 		t.dirty = true
 		s.unproven = append(s.unproven, t)
@@ -246,7 +254,7 @@ func (s *session) prove() (flush bool) {
 	if len(s.unproven) == 0 || s.proving != nil {
 		return false
 	}
-	index, ok := s.conn.Ping(proofGap)
+	index, ok := s.conn.Ping(s.proofGap)
 	if !ok {
 		return false
 	}
