@@ -172,13 +172,13 @@ func (d *Server) befriended(to uint64, by *chat.Account) []byte {
 
 // FriendAsked implements chat.FriendAudience.
 func (d *Server) FriendAsked(r chat.FriendRequest, from chat.Account) {
-	d.tell(r.To, from, func(_ uint64, from *chat.Account) []byte { return d.asked(from, r.Note) })
+	d.tell(r.To, from, idAsked, func(_ uint64, from *chat.Account) []byte { return d.asked(from, r.Note) })
 }
 
 // FriendAnswered implements chat.FriendAudience. UsChat does not say that someone declined.
 func (d *Server) FriendAnswered(to chat.UserID, by chat.Account, accepted bool) {
 	if accepted {
-		d.tell(to, by, d.befriended)
+		d.tell(to, by, idBefriended, d.befriended)
 	}
 }
 
@@ -186,7 +186,7 @@ func (d *Server) FriendAnswered(to chat.UserID, by chat.Account, accepted bool) 
 func (d *Server) FriendRemoved(to, by chat.UserID) {}
 
 // tell sends something of a user to another, if she is here.
-func (d *Server) tell(to chat.UserID, of chat.Account, frame func(to uint64, of *chat.Account) []byte) {
+func (d *Server) tell(to chat.UserID, of chat.Account, id uint16, frame func(to uint64, of *chat.Account) []byte) {
 	sessions := d.hub.Of(to)
 	if len(sessions) == 0 {
 		return
@@ -199,8 +199,6 @@ func (d *Server) tell(to chat.UserID, of chat.Account, frame func(to uint64, of 
 		return
 	}
 	for _, s := range sessions {
-		if s.isLive() {
-			s.send(frame(s.number, &of))
-		}
+		s.tell(told{id, of.Number, frame(s.number, &of)})
 	}
 }

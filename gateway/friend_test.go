@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/parley-chat/parley/chat"
+	"github.com/parley-chat/parley/gateway"
 )
 
 func TestAnnFindsBobByNumberAndByName(t *testing.T) {
@@ -76,6 +78,48 @@ func TestARequestWaitsForBob(t *testing.T) {
 	if len(list) != 1 || list[0]["uid"] != float64(ann.uid) || list[0]["desc"] != "Hi" || list[0]["status"] != 0.0 {
 		t.Fatalf("what waits for Bob: %v", list)
 	}
+}
+
+func TestARequestInTheMomentOfALoginIsToldOnce(t *testing.T) {
+	h := open(t, func(c *gateway.Config) { c.Friends.Store = &moment{FriendStore: c.Friends.Store} })
+	ann, bob, carl := h.join("Ann"), h.join("Bob"), h.join("Carl")
+	ask := func(p person) {
+		if _, err := h.cfg.Friends.Ask(context.Background(), p.id, ann.id, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	m := h.cfg.Friends.Store.(*moment)
+	m.before, m.after = func() { ask(bob) }, func() { ask(carl) }
+	c := h.dial()
+	o := c.Login(ann.uid, ann.token)
+	if list := chats(o, "apply_list"); len(list) != 1 || list[0]["uid"] != float64(bob.uid) {
+		t.Errorf("what waits for Ann: %v", list)
+	}
+	if n := c.Hears(1011); n["applyuid"] != float64(carl.uid) {
+		t.Errorf("Ann heard %v", n)
+	}
+	c.Ask(1023, object{}, 1024)
+}
+
+// moment lets something happen before and after the first list of requests is read.
+type moment struct {
+	chat.FriendStore
+	before, after func()
+	once          sync.Once
+}
+
+func (m *moment) Requests(ctx context.Context, to chat.UserID) (all []chat.FriendRequest, err error) {
+	first := false
+	if m.before != nil {
+		m.once.Do(func() { first = true })
+	}
+	if !first {
+		return m.FriendStore.Requests(ctx, to)
+	}
+	m.before()
+	all, err = m.FriendStore.Requests(ctx, to)
+	m.after()
+	return all, err
 }
 
 func TestBothAskAtOnceAndAreFriends(t *testing.T) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/uschat"
@@ -55,7 +56,7 @@ func (s *session) logIn(r request, body []byte) {
 		return
 	}
 	var reply loginReply
-	var rest [][]byte
+	var rest []told
 	q, err := decode[loginRequest](body)
 	if err == nil {
 		reply, rest, err = s.start(ctx, q)
@@ -72,12 +73,43 @@ func (s *session) logIn(r request, body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.send(encode(r.reply, reply))
-	s.send(rest...)
-	s.live = true
+	for _, t := range rest {
+		if t.frame != nil {
+			s.send(t.frame)
+		}
+	}
+	for _, t := range s.held {
+		if !slices.ContainsFunc(rest, func(r told) bool { return r.id == t.id && r.uid == t.uid }) {
+			s.send(t.frame)
+		}
+	}
+	s.held, s.live = nil, true
+}
+
+// told is what a client hears of a user: by a frame, or without one in the answer to its login.
+type told struct {
+	id    uint16
+	uid   uint64
+	frame []byte
+}
+
+// maxHeld bounds what happens between friends while a login is under way and is told behind it.
+const maxHeld = 64
+
+// tell sends a client what it is told, or keeps it until the login is answered.
+func (s *session) tell(t told) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.live:
+		s.send(t.frame)
+	case len(s.held) < maxHeld:
+		s.held = append(s.held, t)
+	}
 }
 
 // start makes the session a user's.
-func (s *session) start(ctx context.Context, q loginRequest) (reply loginReply, rest [][]byte, err error) {
+func (s *session) start(ctx context.Context, q loginRequest) (reply loginReply, rest []told, err error) {
 	d, token := s.door, string(q.Token)
 	ended := d.ended.Load()
 	a, claims, err := d.cfg.Accounts.Authenticate(ctx, token)
@@ -95,9 +127,6 @@ func (s *session) start(ctx context.Context, q loginRequest) (reply loginReply, 
 	if _, err := d.cfg.Devices.Login(ctx, login); err != nil {
 		return reply, nil, err
 	}
-	if reply, rest, err = d.welcome(ctx, a, token); err != nil {
-		return reply, nil, err
-	}
 	if err := d.cfg.Registry.Enter(ctx, a.ID, device, socket); err != nil {
 		return reply, nil, err
 	}
@@ -111,7 +140,10 @@ func (s *session) start(ctx context.Context, q loginRequest) (reply loginReply, 
 		}
 	}
 	s.supersede()
-	return reply, rest, d.cfg.Devices.Evict(ctx, s.user, s.here)
+	if err := d.cfg.Devices.Evict(ctx, s.user, s.here); err != nil {
+		return reply, nil, err
+	}
+	return d.welcome(ctx, a, token) // behind hub.Add: what happens from then on is held
 }
 
 // supersede ends the user's other sessions at this door, or this one if a later login is here already: of several at the
@@ -153,8 +185,8 @@ func (s *session) leave() {
 
 func heartbeat(context.Context, *session, struct{}) (answer, error) { return answer{}, nil }
 
-// welcome makes the answer to a login, and the frames for what is left of its lists.
-func (d *Server) welcome(ctx context.Context, a chat.Account, token string) (reply loginReply, rest [][]byte, err error) {
+// welcome makes the answer to a login, and says of whom it tells: with the frames for what does not fit into it.
+func (d *Server) welcome(ctx context.Context, a chat.Account, token string) (reply loginReply, rest []told, err error) {
 	list, err := d.cfg.Friends.List(ctx, a.ID)
 	if err != nil {
 		return reply, nil, err
@@ -165,23 +197,26 @@ func (d *Server) welcome(ctx context.Context, a chat.Account, token string) (rep
 		if r.Account, err = d.know(ctx, r.Account); err != nil {
 			return reply, nil, err
 		}
-		one := d.applicant(&r.Account, r.Note)
+		one, t := d.applicant(&r.Account, r.Note), told{id: idAsked, uid: r.Account.Number}
 		if size := sizeOf(one); size <= left {
 			reply.Applies, left = append(reply.Applies, one), left-size
-			continue
+		} else {
+			t.frame = d.asked(&r.Account, r.Note)
 		}
-		rest = append(rest, d.asked(&r.Account, r.Note))
+		rest = append(rest, t)
 	}
 	for _, f := range list.Friends {
 		if f.Account, err = d.know(ctx, f.Account); err != nil {
 			return reply, nil, err
 		}
 		one := friend{d.profile(&f.Account), cmp.Or(f.Friendship.Remark, f.Account.Username)}
+		t := told{id: idBefriended, uid: f.Account.Number}
 		if size := sizeOf(one); size <= left {
 			reply.Friends, left = append(reply.Friends, one), left-size
-			continue
+		} else {
+			t.frame = d.befriended(a.Number, &f.Account)
 		}
-		rest = append(rest, d.befriended(a.Number, &f.Account))
+		rest = append(rest, t)
 	}
 	return reply, rest, nil
 }

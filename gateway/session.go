@@ -33,8 +33,9 @@ type session struct {
 	socket chat.SocketID
 	login  uint64 // which login of the door it was
 
-	mu   sync.Mutex // guards live
+	mu   sync.Mutex // guards what follows
 	live bool       // told what happens: its login is answered
+	held []told     // until then
 
 	over  chan struct{} // closed by end
 	ender sync.Once
