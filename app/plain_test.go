@@ -56,11 +56,15 @@ func TestRoomChatMeetsSocketIO(t *testing.T) {
 	anns := dialPlain(t, url, "/ws/ann?token="+annToken)
 	ctx, cancel := context.WithTimeout(context.Background(), answerWait)
 	defer cancel()
-	if err := s.Close(ctx); err != nil {
-		t.Error(err)
-	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Close(ctx) }()
 	if code := closed(t, anns); code != ws.StatusGoingAway {
 		t.Errorf("at the end Ann is closed with %d", code)
+	}
+	ann.Close()
+	bobsPhone.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -107,7 +111,7 @@ func write(t *testing.T, conn net.Conn, text string) {
 	}
 }
 
-// closed waits for the close frame.
+// closed waits for the close frame, and hangs up.
 func closed(t *testing.T, conn net.Conn) ws.StatusCode {
 	t.Helper()
 	for {
@@ -116,6 +120,7 @@ func closed(t *testing.T, conn net.Conn) ws.StatusCode {
 			t.Fatal(err)
 		}
 		if f.Header.OpCode == ws.OpClose {
+			conn.Close()
 			code, _ := ws.ParseCloseFrameData(f.Payload)
 			return code
 		}
