@@ -4,9 +4,22 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 )
+
+// PicturePrefix begins the path of every picture; its name follows.
+const PicturePrefix = "/mongo/img/"
+
+// PictureURL is where a client finds a picture, given as an account has it, on the server at base; with "" that is a path.
+// Where the Node server wrote a URL, it is that.
+func PictureURL(base, stored string) string {
+	if stored == "" || strings.HasPrefix(stored, "http://") || strings.HasPrefix(stored, "https://") {
+		return stored
+	}
+	return base + (&url.URL{Path: PicturePrefix + stored}).EscapedPath()
+}
 
 // PictureFiles keeps pictures as files.
 type PictureFiles interface {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -215,15 +214,5 @@ func (d *Server) Evict(e chat.Eviction) {
 
 // icon is what a client shows for a user: her picture, or else what her profile names.
 func (d *Server) icon(a *chat.Account) string {
-	switch {
-	case a.Picture == "":
-		return a.Icon
-	case strings.Contains(a.Picture, "/"): // the Node server's URL
-		return a.Picture
-	default:
-		return d.cfg.PublicURL + picturePrefix + a.Picture
-	}
+	return cmp.Or(chat.PictureURL(d.cfg.PublicURL, a.Picture), a.Icon)
 }
-
-// picturePrefix is where the HTTP door has pictures.
-const picturePrefix = "/mongo/img/"

@@ -1,17 +1,6 @@
 package realtime
 
-import (
-	"net/url"
-	"strings"
-)
-
-// picturePrefix is where the HTTP door shows what users look like.
-const picturePrefix = "/mongo/img/"
+import "github.com/parley-chat/parley/chat"
 
 // picture is where a client finds a picture, given as the account has it: a path on this server without a PublicURL.
-func (d *Server) picture(stored string) string {
-	if stored == "" || strings.HasPrefix(stored, "http://") || strings.HasPrefix(stored, "https://") {
-		return stored
-	}
-	return d.cfg.PublicURL + (&url.URL{Path: picturePrefix + stored}).EscapedPath()
-}
+func (d *Server) picture(stored string) string { return chat.PictureURL(d.cfg.PublicURL, stored) }

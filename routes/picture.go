@@ -2,7 +2,6 @@ package routes
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,9 +16,8 @@ type PictureServer interface {
 }
 
 const (
-	picturePrefix = "/mongo/img/"
-	formRoom      = 512 << 10        // bytes that a form puts around a file
-	maxUpload     = 8<<20 + formRoom // bytes: a picture of 8 MiB
+	formRoom  = 512 << 10        // bytes that a form puts around a file
+	maxUpload = 8<<20 + formRoom // bytes: a picture of 8 MiB
 )
 
 // pictureDoor is what users look like.
@@ -33,7 +31,7 @@ func (d pictureDoor) routes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/updateImg", who: member, handle: d.update, body: maxUpload},
 		// Anyone: an img element sends no token, and the Node server asks for none. Names are not to be guessed.
-		{method: http.MethodGet, path: picturePrefix + ":name", who: anyone, handle: d.serve},
+		{method: http.MethodGet, path: chat.PicturePrefix + ":name", who: anyone, handle: d.serve},
 	}
 }
 
@@ -58,7 +56,7 @@ func (d pictureDoor) update(c echo.Context, me chat.Account) (any, error) {
 
 func (d pictureDoor) serve(c echo.Context, _ chat.Account) (any, error) {
 	r := c.Request()
-	name := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, picturePrefix), "/") // Path is decoded, Echo's parameter is not
+	name := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, chat.PicturePrefix), "/") // Path is decoded, Echo's parameter is not
 	if name == "" || strings.ContainsAny(name, "/\\\x00") {
 		return nil, chat.Errorf(chat.NotFound, "no such picture")
 	}
@@ -67,10 +65,7 @@ func (d pictureDoor) serve(c echo.Context, _ chat.Account) (any, error) {
 
 // url is where a client finds a picture, given as the account has it.
 func (d pictureDoor) url(c echo.Context, stored string) string {
-	if stored == "" || strings.HasPrefix(stored, "http://") || strings.HasPrefix(stored, "https://") {
-		return stored
-	}
-	return baseURL(c, d.publicURL) + (&url.URL{Path: picturePrefix + stored}).EscapedPath()
+	return chat.PictureURL(baseURL(c, d.publicURL), stored)
 }
 
 // baseURL is where a client finds this server: where it should, or where it did.

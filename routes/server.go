@@ -190,7 +190,7 @@ func spell(table []route) echo.MiddlewareFunc {
 				u.Path, u.RawPath = path, ""
 				return next(c)
 			}
-			for _, prefix := range []string{picturePrefix, chat.FilePrefix, plainPrefix} {
+			for _, prefix := range []string{chat.PicturePrefix, chat.FilePrefix, plainPrefix} {
 				if n := len(prefix); len(raw) > n && strings.EqualFold(raw[:n], prefix) {
 					u.Path = prefix + u.Path[n:]
 					if u.RawPath != "" {
