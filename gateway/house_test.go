@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -137,6 +138,21 @@ func (h *house) stored() (all []chat.Message) {
 	return all
 }
 
+// until waits for what cannot be waited for otherwise: a state of the server that it does not announce.
+func (h *house) until(what string, ok func() bool) {
+	h.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); !ok(); {
+		select {
+		case <-tick.C:
+		case <-end:
+			stacks := make([]byte, 1<<20)
+			h.t.Fatalf("in vain: %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
 // person is someone with an account.
 type person struct {
 	name, token string
@@ -175,7 +191,17 @@ func (h *house) crowd(n int) (all []person) {
 	return all
 }
 
-// write sends a message as another door does, and returns when it is stored.
+// waitStored waits until so many messages have come to every door.
+func (h *house) waitStored(n int) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.seen) < n {
+		h.more.Wait()
+	}
+}
+
+// write sends a message as another door does; waitStored waits until it is stored.
 func (h *house) write(d chat.Draft) {
 	h.t.Helper()
 	if err := h.messages.Submit(context.Background(), d, nil); err != nil {

@@ -153,9 +153,9 @@ func (s *session) send(frames ...[]byte) {
 
 // end tells the client why, behind all that is queued, and closes the connection. The first call counts.
 func (s *session) end(why notice) {
+	why.UID = s.uid() // not below: who holds mu may be waiting for the ender, in hangUp
 	s.ender.Do(func() {
 		close(s.over)
-		why.UID = s.uid()
 		s.out.Close(encode(idOffline, why))
 	})
 }

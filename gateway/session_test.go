@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,31 +81,32 @@ func TestOfManyLoginsAtOnceOneStays(t *testing.T) {
 	for i := range all {
 		all[i] = h.dial()
 	}
-	for _, c := range all {
+	var ended [many]atomic.Bool
+	alive := make(chan bool, many)
+	for i, c := range all {
 		c.Send(1005, object{"uid": ann.uid, "token": ann.token})
-	}
-	for _, c := range all {
-		c.Send(1023, object{})
-	}
-	stayed := 0
-	for _, c := range all {
-		for {
-			id, _, err := c.Next()
-			if err != nil || id == 1021 {
-				break
-			}
-			if id == 1024 {
-				// Heard before the notice or instead of it: the answer to one more heartbeat tells.
-				c.Send(1023, object{})
-				if id, _, err := c.Next(); err == nil && id == 1024 {
-					stayed++
+		go func() {
+			for {
+				switch id, _, err := c.Next(); {
+				case err != nil || id == 1021:
+					ended[i].Store(true)
+					c.Conn.Close()
+					return
+				case id == 1024:
+					alive <- true
 				}
-				break
 			}
+		}()
+	}
+	h.until("one is left", func() bool { return h.door.Connections() == 1 })
+	for i, c := range all {
+		if !ended[i].Load() {
+			c.Send(1023, object{})
 		}
 	}
-	if stayed == 0 {
-		t.Fatal("none stayed")
+	<-alive
+	if len(alive) != 0 {
+		t.Errorf("%d more stayed", len(alive))
 	}
 }
 

@@ -50,7 +50,7 @@ func TestManyThreadsComeInPages(t *testing.T) {
 	for _, p := range h.crowd(many) {
 		h.write(chat.Draft{Sender: p.id, To: ann.id, Body: []byte(`"hi"`)})
 	}
-	waitStored(h, many)
+	h.waitStored(many)
 	c := h.enter(ann)
 	seen, pages, last := 0, 0, 0.0
 	for more := true; more; pages++ {
@@ -69,16 +69,6 @@ func TestManyThreadsComeInPages(t *testing.T) {
 	}
 	if seen != many || pages < 2 {
 		t.Errorf("%d threads on %d pages", seen, pages)
-	}
-}
-
-// waitStored waits until so many messages have come to every door.
-func waitStored(h *house, n int) {
-	h.t.Helper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for len(h.seen) < n {
-		h.more.Wait()
 	}
 }
 
@@ -104,7 +94,7 @@ func TestHistoryGoesOnFromWhatTheClientHas(t *testing.T) {
 		}
 		h.write(chat.Draft{Sender: from.id, To: to.id, Body: quoted(fmt.Sprint(i + 1))})
 	}
-	waitStored(h, many)
+	h.waitStored(many)
 	c := h.enter(ann)
 	last, pages := 0.0, 0
 	for more := true; more; pages++ {
@@ -140,7 +130,7 @@ func TestLongHistoryFitsIntoFrames(t *testing.T) {
 	for range many {
 		h.write(chat.Draft{Sender: ann.id, To: bob.id, Body: quoted(strings.Repeat("界", 5000))})
 	}
-	waitStored(h, many)
+	h.waitStored(many)
 	c := h.enter(ann)
 	last := 0.0
 	for range many {
@@ -159,7 +149,7 @@ func TestARecalledMessageSaysSo(t *testing.T) {
 	h := open(t)
 	ann, bob := h.join("Ann"), h.join("Bob")
 	h.write(chat.Draft{Sender: ann.id, To: bob.id, Body: []byte(`"a secret"`)})
-	waitStored(h, 1)
+	h.waitStored(1)
 	if _, err := h.messages.Recall(context.Background(), ann.id, chat.DirectConv(ann.id, bob.id), 1, func(*chat.Message) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +174,7 @@ func TestNobodyReadsWhatIsNotHers(t *testing.T) {
 	c.Refused(1017, object{"thread_id": group, "text_array": texts(text("hi", "1"))}, 1018, 1011)
 	// A thread with Bob is Carl's own thread with Bob, and not Ann's.
 	h.write(chat.Draft{Sender: ann.id, To: bob.id, Body: []byte(`"for Bob"`)})
+	h.waitStored(2) // behind what tells of the group
 	if list := chats(c.Ask(1029, object{"thread_id": bob.uid}, 1030), "chat_datas"); len(list) != 0 {
 		t.Errorf("Carl reads %v", list)
 	}
