@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -37,6 +39,9 @@ func eventTable() map[string]event {
 	}
 	return all
 }
+
+// Events returns the names of the events that clients may send, sorted.
+func Events() []string { return slices.Sorted(maps.Keys(eventTable())) }
 
 // eventTime bounds what one event may ask of the engine.
 const eventTime = 10 * time.Second

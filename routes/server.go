@@ -89,20 +89,7 @@ type server struct {
 // New returns the door. It starts nothing and holds nothing that must be closed.
 func New(cfg Config) http.Handler {
 	s := &server{accounts: cfg.Accounts, log: cfg.Log}
-	publicURL := strings.TrimRight(cfg.PublicURL, "/")
-	pictures := pictureDoor{cfg.Pictures, cfg.Files, publicURL}
-	table := slices.Concat(
-		accountDoor{cfg.Accounts, pictures}.routes(),
-		codeDoor{cfg.Codes, cfg.Accounts}.routes(),
-		profileDoor{cfg.Accounts, pictures}.routes(),
-		memberDoor{cfg.Accounts}.routes(),
-		friendDoor{cfg.Friends, pictures}.routes(),
-		pictures.routes(),
-		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
-		healthDoor{cfg.Ready}.routes(),
-		gatewayDoor{cfg.Accounts, cfg.Codes, cfg.Gateway, publicURL}.routes(),
-	)
-
+	table := routeTable(cfg)
 	e := echo.New()
 	e.HTTPErrorHandler = s.writeError
 	e.IPExtractor, e.SchemeExtractor = believe(cfg.TrustedProxies)
@@ -126,6 +113,32 @@ func New(cfg Config) http.Handler {
 		})
 	}
 	return e
+}
+
+// routeTable joins the tables that stand at the head of each noun's file.
+func routeTable(cfg Config) []route {
+	publicURL := strings.TrimRight(cfg.PublicURL, "/")
+	pictures := pictureDoor{cfg.Pictures, cfg.Files, publicURL}
+	return slices.Concat(
+		accountDoor{cfg.Accounts, pictures}.routes(),
+		codeDoor{cfg.Codes, cfg.Accounts}.routes(),
+		profileDoor{cfg.Accounts, pictures}.routes(),
+		memberDoor{cfg.Accounts}.routes(),
+		friendDoor{cfg.Friends, pictures}.routes(),
+		pictures.routes(),
+		fileDoor{cfg.Uploads, cfg.Bodies, publicURL}.routes(),
+		healthDoor{cfg.Ready}.routes(),
+		gatewayDoor{cfg.Accounts, cfg.Codes, cfg.Gateway, publicURL}.routes(),
+	)
+}
+
+// Routes returns what a door with this configuration answers, as "POST /login", but for the doors whose connections last.
+func (cfg Config) Routes() []string {
+	var all []string
+	for _, r := range routeTable(cfg) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
 }
 
 // serve turns a row into Echo's form: who knocks, how much she may send, what is answered.
