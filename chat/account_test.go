@@ -270,3 +270,20 @@ func TestEngineAwayIsNotAWrongPassword(t *testing.T) {
 	_, err = s.Search(t.Context(), chat.NewUserID(noon()), "Ann")
 	wantCode(t, "Search", err, chat.Unavailable)
 }
+
+// An account of the Node server has its address in capitals, where no unique index sees that another one is the same.
+func TestAnAddressIsTakenWhateverItsCapitals(t *testing.T) {
+	engine := newEngine(t)
+	node := chat.Account{ID: chat.NewUserID(noon()), Username: "Ann", Email: "Ann@Example.org", Phone: "1", Password: "node:secret"}
+	if err := engine.CreateAccount(t.Context(), node); err != nil {
+		t.Fatal(err)
+	}
+	s := newAccounts(engine, 100)
+	for _, email := range []string{"ann@example.org", "Ann@Example.org", "ANN@example.org"} {
+		_, _, err := s.Register(t.Context(), chat.Registration{Username: "Mallory", Password: "guess", Email: email, Address: "192.0.2.9"})
+		wantCode(t, email, err, chat.Conflict)
+	}
+	if a, _, err := s.LoginByEmail(t.Context(), "ann@example.org", "secret", "192.0.2.1"); err != nil || a.ID != node.ID {
+		t.Errorf("Ann logs in as %q, %v", a.Username, err)
+	}
+}

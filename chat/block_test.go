@@ -135,3 +135,16 @@ func TestABlockComesBetween(t *testing.T) {
 		}
 	}
 }
+
+// Bob blocks Ann at one process while at another she accepts what he asked. It goes to her as it would any other time: that
+// he blocks her is not told.
+func TestTheOthersBlockIsNotTold(t *testing.T) {
+	s, p := newStreet(t, "Ann", "Bob")
+	ann, bob := p[0], p[1]
+	elsewhere := &chat.Friends{Store: s.Store, Accounts: s.Accounts, Now: s.Now}
+	s.wantBond(bob, ann, "", chat.NowAsked)
+	s.Store = interrupted{s.Store, func() { wantCode(t, "blocking", elsewhere.Block(t.Context(), bob, ann), "") }}
+	wantCode(t, "accepting", s.Answer(t.Context(), ann, bob, true), "")
+	s.wantList(ann, "Bob///")
+	s.wantList(bob, "///Ann")
+}

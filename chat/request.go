@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -214,7 +213,11 @@ func (s *Friends) befriend(ctx context.Context, taken FriendRequest) error {
 	}
 	// One in the other direction is answered too. What a failure leaves of it changes nothing, and can be answered.
 	_, _ = s.Store.TakeRequest(ctx, taken.To, taken.From)
-	return errors.Join(s.notBlocked(ctx, taken.From, taken.To), s.notBlocked(ctx, taken.To, taken.From))
+	// Who accepts hears of her own block alone. The other's looks like any other's, see Block.
+	if err := s.notBlocked(ctx, taken.From, taken.To); err != nil && CodeOf(err) != Forbidden {
+		return err
+	}
+	return s.notBlocked(ctx, taken.To, taken.From)
 }
 
 func (s *Friends) tellAnswer(to UserID, by Account, accepted bool) {

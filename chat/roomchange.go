@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -134,8 +135,11 @@ func (s *Rooms) actor(ctx context.Context, by UserID, room RoomID, least Role) (
 		return actor{}, instead(err, errNoRooms())
 	}
 	r, err := s.cfg.Store.Room(ctx, room)
+	if CodeOf(err) == NotFound { // a failure kept its members from going with it
+		return actor{}, cmp.Or(s.cfg.Store.DeleteRoom(ctx, room), errNoRooms())
+	}
 	if err != nil {
-		return actor{}, instead(err, errNoRooms())
+		return actor{}, err
 	}
 	a := actor{r, by, r.roleOf(&m)}
 	if a.role.rank() < least.rank() {

@@ -17,24 +17,34 @@ func (s *Rooms) Leave(ctx context.Context, user UserID, room RoomID) error {
 	}
 	defer leave()
 	if a.role == RoleOwner {
-		if handed, err := s.handOn(ctx, &a); err != nil || !handed {
-			return cmp.Or(err, s.dissolve(ctx, &a, []UserID{user}))
+		handed, err := s.handOn(ctx, &a)
+		if err != nil {
+			return err
+		}
+		if !handed {
+			return s.dissolve(ctx, &a, []UserID{user})
 		}
 	}
 	if err := s.remove(ctx, room, []UserID{user}); err != nil {
 		return err
 	}
 	s.tell(ctx, &RoomChange{Room: a.room, What: RoomLeft, By: user}, user)
-	// Another process may have made her the owner while she went: then the room is handed on after her.
+	return s.handOnAfter(ctx, room, []UserID{user})
+}
+
+// handOnAfter hands a room on whose owner is among those who are gone: another process may have made her that while she
+// went.
+func (s *Rooms) handOnAfter(ctx context.Context, room RoomID, gone []UserID) error {
 	r, err := s.cfg.Store.Room(ctx, room)
-	if err != nil || r.Owner != user {
+	if err != nil || !slices.Contains(gone, r.Owner) {
 		return instead(err, nil)
 	}
-	a.room = r
-	if handed, err := s.handOn(ctx, &a); err != nil || !handed {
-		return cmp.Or(err, s.dissolve(ctx, &a, nil))
+	a := actor{r, r.Owner, RoleOwner}
+	handed, err := s.handOn(ctx, &a)
+	if err != nil || handed {
+		return err
 	}
-	return nil
+	return s.dissolve(ctx, &a, nil)
 }
 
 // handOn makes somebody else the owner; handed is false when there is nobody else.
@@ -103,17 +113,15 @@ func (s *Rooms) LeaveAll(ctx context.Context, user UserID) error {
 //
 // Errors: Invalid, NotFound, Forbidden when by may not remove one of them: then nobody is.
 func (s *Rooms) Kick(ctx context.Context, by UserID, room RoomID, users []UserID) (kicked []UserID, err error) {
-	if len(users) > MaxInvited {
-		return nil, Errorf(Invalid, "users: at most %d at once", MaxInvited)
+	if users, err = namedOnce(users); err != nil {
+		return nil, err
 	}
 	a, leave, err := s.begin(ctx, by, room, RoleAdmin)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	users = slices.Clone(users)
-	slices.Sort(users)
-	for _, user := range slices.Compact(users) {
+	for _, user := range users {
 		m, err := s.cfg.Store.Member(ctx, room, user)
 		switch code := CodeOf(err); {
 		case code == NotFound:
@@ -146,7 +154,7 @@ func (s *Rooms) Kick(ctx context.Context, by UserID, room RoomID, users []UserID
 		return nil, err
 	}
 	s.tell(ctx, &RoomChange{Room: a.room, What: RoomKicked, By: by, Users: kicked}, kicked...)
-	return kicked, nil
+	return kicked, s.handOnAfter(ctx, room, kicked)
 }
 
 // above tells whether the actor may kick and mute a member.

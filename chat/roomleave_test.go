@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +80,43 @@ func TestLeavingEverything(t *testing.T) {
 	}
 	if views, err := h.List(t.Context(), ann); err != nil || len(views) > 0 {
 		t.Errorf("Ann's rooms are %+v, %v", views, err)
+	}
+}
+
+// silentMembers is an engine that does not say who is in a room.
+type silentMembers struct{ chat.Store }
+
+func (silentMembers) Members(context.Context, chat.RoomID, chat.UserID, int) ([]chat.RoomMember, error) {
+	return nil, errAway
+}
+
+// Ann wants to leave, and the engine does not say who could have her room. It stays, and hers.
+func TestARoomOutlastsAFailure(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob")
+	ann, bob := people[0], people[1]
+	h := openRooms(t, engine)
+	room := h.found(ann, bob)
+	wantCode(t, "leaving", openRooms(t, silentMembers{engine}).Leave(t.Context(), ann, room), chat.Unavailable)
+	if r, err := engine.Room(t.Context(), room); err != nil || r.Owner != ann {
+		t.Errorf("the room is %+v, %v", r, err)
+	}
+	h.wantMembers(room, ann, bob)
+}
+
+// The engine failed between deleting a room and its members. Whoever asks for the room again has the rest deleted, which
+// would count among her rooms for ever.
+func TestADeletionIsCompleted(t *testing.T) {
+	engine := newEngine(t)
+	ann := settle(t, engine, "Ann")[0]
+	h := openRooms(t, engine)
+	room := chat.RoomID(chat.NewUserID(noon()))
+	if _, err := engine.PutMember(t.Context(), chat.RoomMember{Room: room, User: ann, Role: chat.RoleAdmin}); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, "dissolving again", h.Dissolve(t.Context(), ann, room), chat.NotFound)
+	if in, err := engine.Memberships(t.Context(), ann); err != nil || len(in) > 0 {
+		t.Errorf("Ann is in %v, %v", in, err)
 	}
 }
 

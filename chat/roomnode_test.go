@@ -102,6 +102,16 @@ func TestTwoProcessesChangeARoomAtOnce(t *testing.T) {
 				t.Errorf("the owner is %s, %v, want Carl", r.Owner, err)
 			}
 		},
+		"the owner is kicked": func(t *testing.T, here, there *roomHouse, w *watchedRooms, ann, bob, carl chat.UserID) {
+			room := here.found(ann, bob, carl)
+			wantCode(t, "role", here.SetRole(t.Context(), ann, room, bob, chat.RoleAdmin), "")
+			w.beforeNext("RemoveMember", func() { wantCode(t, "to Carl", there.Transfer(t.Context(), ann, room, carl), "") })
+			wantCode(t, "Bob kicks Carl", second(here.Kick(t.Context(), bob, room, []chat.UserID{carl})), "")
+			here.wantMembers(room, ann, bob)
+			if r, err := here.engine.Room(t.Context(), room); err != nil || r.Owner == carl {
+				t.Errorf("the owner is Carl, who is not there; %v", err)
+			}
+		},
 		"the heir was leaving": func(t *testing.T, here, there *roomHouse, w *watchedRooms, ann, bob, carl chat.UserID) {
 			room := here.found(ann, bob)
 			w.beforeNext("RemoveMember", func() { wantCode(t, "Ann leaves", there.Leave(t.Context(), ann, room), "") })

@@ -51,6 +51,9 @@ func (s *Rooms) Create(ctx context.Context, by UserID, name string, users []User
 	if err := s.hasPlace(ctx, by); err != nil {
 		return Room{}, nil, err
 	}
+	if users, err = namedOnce(users); err != nil {
+		return Room{}, nil, err
+	}
 	if added, err = s.welcome(ctx, by, users); err != nil {
 		return Room{}, nil, err
 	}
@@ -82,8 +85,17 @@ func (s *Rooms) Create(ctx context.Context, by UserID, name string, users []User
 //
 // Errors: Invalid, NotFound, TooLarge past MaxMembers: then nobody is added. After Unavailable those who are returned are.
 func (s *Rooms) Invite(ctx context.Context, by UserID, room RoomID, users []UserID) (added []UserID, err error) {
-	users, err = s.welcome(ctx, by, users)
-	if err != nil {
+	if users, err = namedOnce(users); err != nil {
+		return nil, err
+	}
+	// Before she has her turn, since it takes long, and for members alone, of those who are new: it costs the engine a lot.
+	if _, err := s.actor(ctx, by, room, RoleMember); err != nil {
+		return nil, err
+	}
+	if users, err = s.strangers(ctx, room, users); err != nil {
+		return nil, err
+	}
+	if users, err = s.welcome(ctx, by, users); err != nil {
 		return nil, err
 	}
 	a, leave, err := s.begin(ctx, by, room, RoleMember)
@@ -91,10 +103,7 @@ func (s *Rooms) Invite(ctx context.Context, by UserID, room RoomID, users []User
 		return nil, err
 	}
 	defer leave()
-	err = s.rosters.ask(ctx, room, func(e *rosterEntry) {
-		users = slices.DeleteFunc(users, func(user UserID) bool { return e.now.Role(user) != "" })
-	})
-	if err != nil {
+	if users, err = s.strangers(ctx, room, users); err != nil {
 		return nil, err
 	}
 	added, err = s.admit(ctx, &a.room, users)
@@ -102,6 +111,14 @@ func (s *Rooms) Invite(ctx context.Context, by UserID, room RoomID, users []User
 		s.tell(ctx, &RoomChange{Room: a.room, What: RoomInvited, By: by, Users: added})
 	}
 	return added, err
+}
+
+// strangers returns those of users who are not in a room, as far as is remembered.
+func (s *Rooms) strangers(ctx context.Context, room RoomID, users []UserID) (strangers []UserID, err error) {
+	err = s.rosters.ask(ctx, room, func(e *rosterEntry) {
+		strangers = slices.DeleteFunc(slices.Clone(users), func(user UserID) bool { return e.now.Role(user) != "" })
+	})
+	return strangers, err
 }
 
 // Join brings a user into the room that a code opens; she may be there already. A number other than 0 must be the room's.
@@ -170,19 +187,23 @@ func (s *Rooms) hasPlace(ctx context.Context, user UserID) error {
 	return err
 }
 
-// welcome returns those of users whom by may bring into a room. Who is left out, and why, nobody is told.
-func (s *Rooms) welcome(ctx context.Context, by UserID, users []UserID) (welcome []UserID, err error) {
+// namedOnce returns the users of a request in the order of their ids, each once.
+func namedOnce(users []UserID) ([]UserID, error) {
 	if len(users) > MaxInvited {
 		return nil, Errorf(Invalid, "users: at most %d at once", MaxInvited)
 	}
-	users = slices.Clone(users)
-	slices.Sort(users)
-	users = slices.Compact(users)
 	for _, user := range users {
 		if !user.Valid() {
 			return nil, Errorf(Invalid, "users: not all are user ids")
 		}
 	}
+	users = slices.Clone(users)
+	slices.Sort(users)
+	return slices.Compact(users), nil
+}
+
+// welcome returns those of users whom by may bring into a room. Who is left out, and why, nobody is told.
+func (s *Rooms) welcome(ctx context.Context, by UserID, users []UserID) (welcome []UserID, err error) {
 	if len(users) == 0 {
 		return nil, nil
 	}

@@ -114,6 +114,38 @@ func (h *roomHouse) say(room chat.RoomID, by chat.UserID, n int) (last uint64) {
 	return last
 }
 
+// countedAccounts counts for how many accounts the engine is asked.
+type countedAccounts struct {
+	chat.AccountStore
+	asked int
+}
+
+func (c *countedAccounts) Accounts(ctx context.Context, ids []chat.UserID) ([]chat.Account, error) {
+	c.asked += len(ids)
+	return c.AccountStore.Accounts(ctx, ids)
+}
+
+// To look at who is invited takes the engine long, so it is not done for strangers, nor for who is there.
+func TestInvitingCostsTheEngineNothingInVain(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob", "Carl", "Mallory")
+	ann, bob, carl, mallory := people[0], people[1], people[2], people[3]
+	counted := &countedAccounts{AccountStore: engine}
+	h := openRooms(t, engine, func(cfg *chat.RoomsConfig) { cfg.Accounts = counted })
+	room := h.found(ann, bob)
+	counted.asked = 0
+	_, err := h.Invite(t.Context(), mallory, room, []chat.UserID{carl})
+	wantCode(t, "a stranger invites", err, chat.NotFound)
+	_, err = h.Invite(t.Context(), ann, room, []chat.UserID{ann, bob, bob})
+	wantCode(t, "who is there", err, "")
+	if counted.asked != 0 {
+		t.Errorf("%d accounts were looked at", counted.asked)
+	}
+	if added, err := h.Invite(t.Context(), bob, room, []chat.UserID{ann, carl}); err != nil || len(added) != 1 || counted.asked != 1 {
+		t.Errorf("added are %v, %v, %d accounts were looked at", added, err, counted.asked)
+	}
+}
+
 func TestRoomsAreMadeOfThoseWhoMayBeAsked(t *testing.T) {
 	engine := newEngine(t)
 	people := settle(t, engine, "Ann", "Bob", "Carl", "Dora", "Eve")

@@ -112,6 +112,9 @@ func (r *Roster) remove(users []UserID) {
 	})
 }
 
+// size is what a roster weighs, see rosterEntry.
+func (r *Roster) size() int { return len(r.users) + (roomBytes+len(r.room.Announcement))/seatBytes }
+
 func (r *Roster) clone() *Roster {
 	return &Roster{room: r.room, users: r.users, seats: maps.Clone(r.seats)}
 }

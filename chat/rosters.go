@@ -11,7 +11,9 @@ import (
 
 // Bounds of what is remembered of rooms.
 const (
-	maxSeated   = 500_000         // members of all rooms together; about 130 bytes each
+	maxSeated   = 500_000         // members of all rooms together, as weighed by size
+	seatBytes   = 130             // of a member, about
+	roomBytes   = 1000            // of a room beside its members and its announcement, about
 	rosterIdle  = 5 * time.Minute // without being asked for
 	rosterSweep = time.Minute
 	rosterPage  = 1000 // members read at once
@@ -27,9 +29,9 @@ type rosters struct {
 	store  RoomStore
 	now    func() time.Time
 	reload time.Duration // see RoomsConfig
-	most   int           // members
+	most   int           // see maxSeated
 
-	seated atomic.Int64 // members of all entries
+	seated atomic.Int64 // size of all entries
 
 	mu      sync.RWMutex // guards what follows
 	of      map[RoomID]*rosterEntry
@@ -209,7 +211,7 @@ func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time, ch
 	there := c.of[e.id] == e
 	switch e.err = err; {
 	case err == nil && there:
-		c.seated.Add(int64(len(r.users) - e.size()))
+		c.seated.Add(int64(r.size() - e.size()))
 		e.now, e.loaded = r, at
 		e.lent.Store(false)
 		c.numbers[r.room.Number] = e.id
@@ -223,12 +225,13 @@ func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time, ch
 	return true
 }
 
-// size is how many members an entry holds. The caller holds e.mu.
+// size is what an entry weighs, counted in members: hundreds of thousands of rooms of one member must not be for nothing.
+// The caller holds e.mu.
 func (e *rosterEntry) size() int {
 	if e.now == nil {
 		return 0
 	}
-	return len(e.now.users)
+	return e.now.size()
 }
 
 // change makes a durable change in what is remembered of a room, if anything is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,7 +52,7 @@ func TestRostersAreBounded(t *testing.T) {
 				rooms = append(rooms, i)
 			}
 		}
-		if len(c.of) != len(rooms) || len(c.numbers) != len(rooms) || c.seated.Load() != int64(1100*len(rooms)) {
+		if len(c.of) != len(rooms) || len(c.numbers) != len(rooms) || c.seated.Load() != int64((1100+roomBytes/seatBytes)*len(rooms)) {
 			t.Errorf("%d rooms, %d numbers and %d members for %d rooms", len(c.of), len(c.numbers), c.seated.Load(), len(rooms))
 		}
 		return rooms
@@ -77,8 +78,12 @@ func TestRostersAreBounded(t *testing.T) {
 	room := RoomID(numbered(5))
 	c.change(room, func(r *Roster) { r.put([]RoomMember{{User: numbered(5000)}, {User: numbered(1)}}) })
 	c.change(room, func(r *Roster) { r.remove([]UserID{numbered(5000), numbered(6000), numbered(2), numbered(3)}) })
-	if n := c.seated.Load(); n != 1098 {
+	if n := c.seated.Load() - roomBytes/seatBytes; n != 1098 {
 		t.Errorf("%d members, want 1098", n)
+	}
+	c.change(room, func(r *Roster) { r.room.Announcement = strings.Repeat("x", 10*seatBytes) })
+	if n := c.seated.Load() - (roomBytes+10*seatBytes)/seatBytes; n != 1098 {
+		t.Errorf("%d members beside a long announcement, want 1098", n)
 	}
 	c.forget(room)
 	if got := known(); len(got) > 0 {
