@@ -155,7 +155,9 @@ func (a *sending) settle(i int, m *chat.Message, err *chat.Error) {
 		s.log(a.request, err)
 	} else {
 		t.ID, t.Status, t.Time = m.Seq, statusSent, timeText(m.At)
-		a.last = max(a.last, m.Seq)
+		if m.Conv == a.conv { // a repeated unique_id may be of another thread
+			a.last = max(a.last, m.Seq)
+		}
 	}
 	if a.left--; a.left > 0 {
 		return

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -48,6 +49,29 @@ func TestAnnWritesToBob(t *testing.T) {
 	m := h.stored()[0]
 	if m.Sender != ann.id || m.To != bob.id || string(m.Body) != `"你好 <b>"` || m.Type != "text" || m.Ref != "u-1" {
 		t.Errorf("stored: %+v", m)
+	}
+}
+
+// A unique_id that Ann used in another thread is answered with its number there, which says nothing of what she read here.
+func TestARepeatOfAnotherThreadMarksNothing(t *testing.T) {
+	h := open(t)
+	ann, bob, carl := h.join("Ann"), h.join("Bob"), h.join("Carl")
+	c := h.enter(ann)
+	for i := range 3 {
+		c.Ask(1017, object{"touid": bob.uid, "text_array": texts(text("hi", fmt.Sprint(i)))}, 1018)
+	}
+	o := c.Ask(1017, object{"touid": carl.uid, "text_array": texts(text("hi", "2"))}, 1018)
+	if id := chats(o, "chat_datas")[0]["message_id"]; id != 3.0 {
+		t.Errorf("answered with %v", id)
+	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	h.cfg.Cursors.Run(ended) // writes what there is
+	marks, err := h.cfg.Cursors.Marks(context.Background(), []chat.Member{
+		{User: ann.id, Conv: chat.DirectConv(ann.id, bob.id)}, {User: ann.id, Conv: chat.DirectConv(ann.id, carl.id)},
+	})
+	if err != nil || marks[0].Read != 3 || marks[1].Read != 0 {
+		t.Errorf("she has read %v, %v", marks, err)
 	}
 }
 
