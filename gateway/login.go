@@ -122,7 +122,8 @@ func (s *session) start(ctx context.Context, q loginRequest) (reply loginReply, 
 	case uint64(q.UID) != a.Number:
 		return reply, nil, chat.Errorf(chat.NotFound, "uid: not the token's user")
 	}
-	device, socket := chat.DeviceID(claims.Token.ID), chat.SocketID(chat.RandomID(15))
+	// Another device than a Socket.IO client that came with the same token: that one is sent what this one writes.
+	device, socket := "uschat:"+chat.DeviceID(claims.Token.ID), chat.SocketID(chat.RandomID(15))
 	login := chat.Device{User: a.ID, ID: device, Address: s.address, Tokens: []chat.Token{claims.Token}}
 	if _, err := d.cfg.Devices.Login(ctx, login); err != nil {
 		return reply, nil, err

@@ -39,8 +39,13 @@ func TestAnnLogsInAndHearsWhoSheIs(t *testing.T) {
 	if _, ok := o["pwd"]; ok {
 		t.Error("the password is in the answer")
 	}
-	if online, err := h.cfg.Devices.List(context.Background(), ann.id); err != nil || len(online) != 1 || !online[0].Online {
+	online, err := h.cfg.Devices.List(context.Background(), ann.id)
+	if err != nil || len(online) != 1 || !online[0].Online {
 		t.Errorf("her devices: %v, %v", online, err)
+	}
+	_, claims, err := h.cfg.Accounts.Authenticate(context.Background(), ann.token)
+	if err != nil || online[0].ID == chat.DeviceID(claims.Token.ID) {
+		t.Errorf("a Socket.IO client with her token is the same device, and not sent what this one writes: %v", err)
 	}
 	c.Refused(1005, object{"uid": ann.uid, "token": ann.token}, 1006, 1001)
 }
@@ -268,7 +273,7 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 
 func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 	pipes := newPipes()
-	h := openOn(t, pipes, func(c *gateway.Config) { c.MaxQueued, c.WriteTime = 64<<10, 100*time.Millisecond })
+	h := openOn(t, pipes, func(c *gateway.Config) { c.MaxQueued, c.WriteTime = 64<<10, 10*time.Second })
 	ann, bob := h.join("Ann"), h.join("Bob")
 	c := pipes.dial(t)
 	c.Login(bob.uid, bob.token)
