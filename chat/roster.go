@@ -68,8 +68,8 @@ func (r *Roster) Role(user UserID) Role {
 	return RoleMember
 }
 
-// floor is the number above which a member may read.
-func (r *Roster) floor(user UserID) (from uint64, ok bool) {
+// Floor returns the number above which a member may read; ok is false for whoever is none.
+func (r *Roster) Floor(user UserID) (from uint64, ok bool) {
 	at, ok := r.seats[user]
 	if r.room.History == HistoryStart {
 		return 0, ok
@@ -210,7 +210,7 @@ func (s *Rooms) Floor(ctx context.Context, user UserID, conv ConvID) (uint64, er
 	}
 	var from uint64
 	var ok bool
-	err := s.rosters.ask(ctx, room, func(e *rosterEntry) { from, ok = e.now.floor(user) })
+	err := s.rosters.ask(ctx, room, func(e *rosterEntry) { from, ok = e.now.Floor(user) })
 	switch code := CodeOf(err); {
 	case code == NotFound || code == "" && !ok:
 		return 0, Errorf(Forbidden, "conv: not one of yours")

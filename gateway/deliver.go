@@ -79,7 +79,7 @@ func (d *Server) toRoom(m *chat.Message, except *session) {
 		}
 		return
 	}
-	here := d.here(roster)
+	here := d.here(roster, m.Seq)
 	here = slices.DeleteFunc(here, func(s *session) bool { return s == except || !s.isLive() })
 	if len(here) == 0 {
 		return
@@ -98,20 +98,25 @@ func (d *Server) toRoom(m *chat.Message, except *session) {
 	}
 }
 
-// here returns the sessions of a room's members. Of members and users it goes through whichever are fewer.
-func (d *Server) here(roster *chat.Roster) (sessions []*session) {
-	if users := roster.Users(); len(users) <= d.hub.Users() {
-		for _, user := range users {
-			sessions = append(sessions, d.hub.Of(user)...)
-		}
-		return sessions
-	}
-	d.hub.Each(func(user chat.UserID, all []*session) bool {
-		if _, member := roster.Member(user); member {
+// here returns the sessions of a room's members who may read a message, which some may have come behind. Of members and
+// users it goes through whichever are fewer.
+func (d *Server) here(roster *chat.Roster, seq uint64) (sessions []*session) {
+	add := func(user chat.UserID, all []*session) bool {
+		if floor, member := roster.Floor(user); member && seq > floor {
 			sessions = append(sessions, all...)
 		}
 		return true
-	})
+	}
+	users := roster.Users()
+	if len(users) > d.hub.Users() {
+		d.hub.Each(add)
+		return sessions
+	}
+	for _, user := range users {
+		if all := d.hub.Of(user); len(all) > 0 {
+			add(user, all)
+		}
+	}
 	return sessions
 }
 

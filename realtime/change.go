@@ -83,8 +83,8 @@ func (s *Server) changeInRoom(m *chat.Message, frame *engineio.Frame, except *se
 	crowd := s.gather(m.Room)
 	for i := range *crowd {
 		to := &(*crowd)[i]
-		member, in := roster.Member(to.user)
-		if to.session == except || !in || roster.Room().History != chat.HistoryStart && m.Seq <= member.From {
+		floor, in := roster.Floor(to.user)
+		if to.session == except || !in || m.Seq <= floor {
 			continue
 		}
 		// A session that has not met the room yet may be given the message as it was, by who delivers it right now.
