@@ -72,7 +72,7 @@ type askRequest struct {
 
 // askFriend asks. If the other asked already, both are friends at once, and the asker hears so beside the answer.
 func askFriend(ctx context.Context, s *session, q askRequest) (answer, error) {
-	to, err := s.door.numbered(ctx, s.user, uint64(q.ToUID))
+	to, err := s.numbered(ctx, uint64(q.ToUID))
 	if err != nil {
 		return answer{}, err
 	}
@@ -100,7 +100,7 @@ type acceptReply struct {
 
 func acceptFriend(ctx context.Context, s *session, q acceptRequest) (acceptReply, error) {
 	d := s.door
-	to, err := d.numbered(ctx, s.user, uint64(q.ToUID))
+	to, err := s.numbered(ctx, uint64(q.ToUID))
 	if err != nil {
 		return acceptReply{}, err
 	}

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/gateway"
+	"github.com/parley-chat/parley/limit"
 )
 
 func TestAnnFindsBobByNumberAndByName(t *testing.T) {
@@ -29,6 +31,18 @@ func TestAnnFindsBobByNumberAndByName(t *testing.T) {
 	c.Refused(1007, object{"uid": "Nobody"}, 1008, 1011)
 	c.Refused(1007, object{"uid": 10000001}, 1008, 1011)
 	c.Refused(1007, object{}, 1008, 1011)
+}
+
+// Mallory tries numbers. When she is over the limit, she is not told of those either that the server knows by heart.
+func TestNumbersAreNotToBeTriedOut(t *testing.T) {
+	h := open(t, func(c *gateway.Config) { c.Accounts.Limits.SearchByUser = limit.New(1, time.Hour, time.Now) })
+	bob, mallory := h.join("Bob"), h.join("Mallory")
+	h.enter(bob)
+	c := h.enter(mallory)
+	c.Ask(1027, object{"other_id": bob.uid}, 1028)
+	c.Refused(1027, object{"other_id": 10000001}, 1028, 1011)
+	c.Refused(1027, object{"other_id": 10000002}, 1028, 1002)
+	c.Refused(1027, object{"other_id": bob.uid}, 1028, 1002)
 }
 
 func TestAnnAsksAndBobAccepts(t *testing.T) {
@@ -169,7 +183,7 @@ func TestManyFriendsComeInFramesOfTheirOwn(t *testing.T) {
 	ann := h.join("Ann")
 	const many = 300
 	names := make(map[string]bool)
-	for _, p := range h.crowd(many) {
+	for _, p := range h.crowd("Carl", many) {
 		names[p.name] = true
 		if _, err := h.cfg.Friends.Add(context.Background(), ann.id, p.id); err != nil {
 			t.Fatal(err)

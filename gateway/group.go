@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/parley-chat/parley/chat"
 	"github.com/parley-chat/parley/uschat"
@@ -63,7 +64,7 @@ func createGroup(ctx context.Context, s *session, q createRequest) (groupReply, 
 	}
 	var others []chat.UserID
 	for _, number := range q.Others {
-		p, err := s.door.numbered(ctx, s.user, uint64(number))
+		p, err := s.numbered(ctx, uint64(number))
 		switch {
 		case chat.CodeOf(err) == chat.NotFound:
 		case err != nil:
@@ -73,7 +74,9 @@ func createGroup(ctx context.Context, s *session, q createRequest) (groupReply, 
 		}
 	}
 	name := cmp.Or(string(q.Name), groupName(me.name))
+	s.creating.Store(true)
 	room, _, err := s.door.cfg.Rooms.Create(ctx, s.user, name, others, "")
+	s.creating.Store(false)
 	if err != nil {
 		return groupReply{}, err
 	}
@@ -87,12 +90,18 @@ func groupName(maker string) string {
 }
 
 func (d *Server) group(ctx context.Context, room chat.Room) (groupReply, error) {
-	members, count, err := d.members(ctx, room.ID, shownMembers)
+	members, count, err := d.members(ctx, room.ID)
 	return groupReply{Thread: room.Number, Name: room.Name, Count: count, Members: members}, err
 }
 
-// members lists at most so many members of a room, its owner first, and says how many there are.
-func (d *Server) members(ctx context.Context, room chat.RoomID, most int) (shown []member, count int, err error) {
+// Of a group at most so many members are listed, and in so many bytes that two groups fit into one frame.
+const (
+	shownMembers = 64
+	shownSize    = 7 << 10
+)
+
+// members lists members of a room, its owner first, and says how many there are.
+func (d *Server) members(ctx context.Context, room chat.RoomID) (shown []member, count int, err error) {
 	roster, err := d.cfg.Rooms.Roster(ctx, room)
 	if err != nil {
 		return nil, 0, err
@@ -100,7 +109,7 @@ func (d *Server) members(ctx context.Context, room chat.RoomID, most int) (shown
 	owner := roster.Room().Owner
 	ids := []chat.UserID{owner}
 	for _, id := range roster.Users() {
-		if id != owner && len(ids) < most {
+		if id != owner && len(ids) < shownMembers {
 			ids = append(ids, id)
 		}
 	}
@@ -108,11 +117,14 @@ func (d *Server) members(ctx context.Context, room chat.RoomID, most int) (shown
 	if err != nil {
 		return nil, 0, err
 	}
-	now := d.cfg.Now()
+	now, left := d.cfg.Now(), shownSize
 	for _, p := range people {
 		m := member{UID: p.number, Name: p.name, Role: roleNumber(roster.Role(p.id)), Nick: p.name}
 		if seat, _ := roster.Member(p.id); seat.MutedUntil.After(now) {
 			m.MuteUntil = timeText(seat.MutedUntil)
+		}
+		if left -= sizeOf(m); left < 0 {
+			break
 		}
 		shown = append(shown, m)
 	}
@@ -123,7 +135,9 @@ func (d *Server) members(ctx context.Context, room chat.RoomID, most int) (shown
 func (d *Server) RoomChanged(c *chat.RoomChange) {
 	came := c.Users
 	switch c.What {
-	case chat.RoomCreated, chat.RoomInvited:
+	case chat.RoomCreated:
+		came = append(slices.Clip(came), c.By) // who made it here is answered with it
+	case chat.RoomInvited:
 	case chat.RoomJoined:
 		came = []chat.UserID{c.By}
 	default:
@@ -132,7 +146,7 @@ func (d *Server) RoomChanged(c *chat.RoomChange) {
 	var reply *groupReply
 	for _, user := range came {
 		for _, s := range d.hub.Of(user) {
-			if !s.isLive() || user == c.By && c.What == chat.RoomCreated {
+			if !s.isLive() || s.creating.Load() && user == c.By && c.What == chat.RoomCreated {
 				continue
 			}
 			if reply == nil {

@@ -36,6 +36,44 @@ func TestAnnMakesAGroupAndAllHear(t *testing.T) {
 	}
 }
 
+// Ann makes a group at another door: her client here hears of it like Bob's.
+func TestAGroupOfAnotherDoorIsHeardByItsMaker(t *testing.T) {
+	h := open(t)
+	ann, bob := h.join("Ann"), h.join("Bob")
+	hers, his := h.enter(ann), h.enter(bob)
+	room, _, err := h.cfg.Rooms.Create(context.Background(), ann.id, "Friends", []chat.UserID{bob.id}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, c := range map[*person]*client{&ann: hers, &bob: his} {
+		if n := c.Hears(1120); n["thread_id"] != float64(room.Number) || n["touid"] != float64(p.uid) || n["member_count"] != 2.0 {
+			t.Errorf("%s heard %v", p.name, n)
+		}
+		c.Ask(1023, object{}, 1024)
+	}
+}
+
+// What was said before Bob came is delivered late, when he is a member already.
+func TestWhoComesHearsNothingFromBefore(t *testing.T) {
+	h := open(t)
+	ann, bob := h.join("Ann"), h.join("Bob")
+	ctx := context.Background()
+	room, _, err := h.cfg.Rooms.Create(ctx, ann.id, "Friends", nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write(chat.Draft{Sender: ann.id, Room: room.ID, Body: []byte(`"before Bob"`)})
+	waitStored(h, 2)
+	his := h.enter(bob)
+	if _, err := h.cfg.Rooms.Invite(ctx, ann.id, room.ID, []chat.UserID{bob.id}); err != nil {
+		t.Fatal(err)
+	}
+	his.Hears(1019) // that he was invited
+	his.Hears(1120)
+	h.door.Deliver([]chat.Outcome{{Message: &h.stored()[1]}})
+	his.Ask(1023, object{}, 1024)
+}
+
 func TestAGroupHearsWhatAMemberWrites(t *testing.T) {
 	h := open(t)
 	ann, bob, carl := h.join("Ann"), h.join("Bob"), h.join("Carl")
@@ -92,10 +130,16 @@ func TestWhoIsMutedOrOutIsRefused(t *testing.T) {
 }
 
 func TestALargeGroupIsShownInPart(t *testing.T) {
+	for _, names := range []string{"Carl", strings.Repeat("𝒞", 60)} { // the second are as long as names may be
+		t.Run(names, func(t *testing.T) { largeGroup(t, names) })
+	}
+}
+
+func largeGroup(t *testing.T, names string) {
 	h := open(t)
 	ann := h.join("Ann")
 	var others []chat.UserID
-	for _, p := range h.crowd(150) {
+	for _, p := range h.crowd(names, 150) {
 		others = append(others, p.id)
 	}
 	for range 3 {
@@ -114,10 +158,17 @@ func TestALargeGroupIsShownInPart(t *testing.T) {
 			}
 			seen++
 		}
+		if o["next_last_id"] == last {
+			t.Fatalf("no page behind %v: %v", last, o)
+		}
 		more, last = o["load_more"].(bool), o["next_last_id"].(float64)
 	}
 	if seen != 3 {
 		t.Errorf("%d groups", seen)
+	}
+	o := c.Ask(1101, object{"group_name": "One more", "other_member": []uint64{chat.MinNumber, chat.MinNumber + 1}}, 1102)
+	if o["member_count"] != 3.0 {
+		t.Errorf("a new group: %v", o)
 	}
 }
 

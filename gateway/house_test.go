@@ -176,11 +176,11 @@ func (h *house) join(name string) person {
 	return person{name, token, a.ID, a.Number}
 }
 
-// crowd makes accounts that nobody logs in to.
-func (h *house) crowd(n int) (all []person) {
+// crowd makes accounts that nobody logs in to; their names begin alike.
+func (h *house) crowd(name string, n int) (all []person) {
 	h.t.Helper()
 	for i := range n {
-		p := person{name: fmt.Sprintf("Carl %d", i), id: chat.NewUserID(time.Now()), uid: uint64(chat.MinNumber + i)}
+		p := person{name: fmt.Sprintf("%s %d", name, i), id: chat.NewUserID(time.Now()), uid: uint64(chat.MinNumber + i)}
 		if err := h.cfg.Accounts.Store.CreateAccount(context.Background(), chat.Account{
 			ID: p.id, Number: p.uid, Username: p.name, Created: time.Now(),
 		}); err != nil {

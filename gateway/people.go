@@ -80,17 +80,21 @@ func (d *Server) persons(ctx context.Context, ids []chat.UserID) ([]person, erro
 	return all, nil
 }
 
-// numbered returns the user with a number, for another. One who is not remembered is searched for, and paced like that: numbers
-// are not to be tried out.
+// numbered returns the user with a number, for the session's. One who is not remembered is searched for, and paced like that:
+// numbers are not to be tried out. Over that limit all are paced, or it would tell who is remembered, and so exists.
 //
 // Errors: NotFound, TooMany.
-func (d *Server) numbered(ctx context.Context, asker chat.UserID, number uint64) (person, error) {
-	if p, ok := d.people.byNumber.Get(number); ok {
+func (s *session) numbered(ctx context.Context, number uint64) (person, error) {
+	d := s.door
+	if p, ok := d.people.byNumber.Get(number); ok && !d.cfg.Now().Before(s.searchAgain) {
 		return p, nil
 	}
-	a, err := d.cfg.Accounts.SearchNumber(ctx, asker, number)
+	a, err := d.cfg.Accounts.SearchNumber(ctx, s.user, number)
 	if err == nil {
 		a, err = d.know(ctx, a)
+	}
+	if chat.CodeOf(err) == chat.TooMany {
+		s.searchAgain = d.cfg.Now().Add(chat.AsError(err).RetryAfter)
 	}
 	return person{a.ID, a.Number, a.Username}, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -24,6 +25,8 @@ type session struct {
 	loginBy time.Time
 
 	requests, bytes limit.Bucket // the reader's alone
+	searchAgain     time.Time    // likewise, see numbered
+	creating        atomic.Bool  // it makes a group, and is answered with it
 
 	// Who it is, set by the reader before the session enters the hub, and left from then on.
 	user   chat.UserID
@@ -100,11 +103,10 @@ func (s *session) read() (why notice, known bool) {
 
 // deadline is when to stop waiting for the client. Before its login it has the time for that, and no more.
 func (s *session) deadline(patience time.Duration) time.Time {
-	at := time.Now().Add(patience)
-	if s.user == "" && s.loginBy.Before(at) {
+	if s.user == "" {
 		return s.loginBy
 	}
-	return at
+	return time.Now().Add(patience)
 }
 
 // why says to the client what became of its stream.

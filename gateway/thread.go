@@ -31,7 +31,7 @@ type thread struct {
 // Errors: NotFound when nobody has the number, and for a group that she is not in.
 func (s *session) thread(ctx context.Context, number uint64) (thread, error) {
 	if number < chat.MinRoomNumber {
-		p, err := s.door.numbered(ctx, s.user, number)
+		p, err := s.numbered(ctx, number)
 		return thread{number: number, conv: chat.DirectConv(s.user, p.id), user: p}, err
 	}
 	room, err := s.door.cfg.Rooms.ByNumber(ctx, s.user, number)
@@ -76,7 +76,10 @@ func loadThreads(ctx context.Context, s *session, q threadsRequest) (threadsRepl
 			continue
 		}
 		if t.room != "" {
-			if t.Members, t.Count, err = s.door.members(ctx, t.room, shownMembers); err != nil {
+			t.Members, t.Count, err = s.door.members(ctx, t.room)
+			if chat.CodeOf(err) == chat.NotFound { // dissolved meanwhile
+				continue
+			} else if err != nil {
 				return threadsReply{}, err
 			}
 		}
@@ -89,9 +92,6 @@ func loadThreads(ctx context.Context, s *session, q threadsRequest) (threadsRepl
 	}
 	return reply, nil
 }
-
-// shownMembers is how many members of a group are listed: two groups fit into one frame.
-const shownMembers = 64
 
 // threads returns all threads of the session's user in the order of their numbers, groups without members.
 func (s *session) threads(ctx context.Context) ([]oneThread, error) {
@@ -141,7 +141,7 @@ type openReply struct {
 
 // openThread names the private thread with a user: there is nothing to create.
 func openThread(ctx context.Context, s *session, q openRequest) (openReply, error) {
-	p, err := s.door.numbered(ctx, s.user, uint64(q.Other))
+	p, err := s.numbered(ctx, uint64(q.Other))
 	return openReply{UID: s.number, Other: p.number, Thread: p.number}, err
 }
 

@@ -47,7 +47,7 @@ func TestManyThreadsComeInPages(t *testing.T) {
 	h := open(t)
 	ann := h.join("Ann")
 	const many = 250
-	for _, p := range h.crowd(many) {
+	for _, p := range h.crowd("Carl", many) {
 		h.write(chat.Draft{Sender: p.id, To: ann.id, Body: []byte(`"hi"`)})
 	}
 	h.waitStored(many)
