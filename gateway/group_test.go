@@ -63,7 +63,7 @@ func TestWhoComesHearsNothingFromBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.write(chat.Draft{Sender: ann.id, Room: room.ID, Body: []byte(`"before Bob"`)})
-	waitStored(h, 2)
+	h.waitStored(2)
 	his := h.enter(bob)
 	if _, err := h.cfg.Rooms.Invite(ctx, ann.id, room.ID, []chat.UserID{bob.id}); err != nil {
 		t.Fatal(err)

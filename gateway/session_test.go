@@ -281,13 +281,7 @@ func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
 	for range 10 {
 		h.write(chat.Draft{Sender: ann.id, To: bob.id, Body: body})
 	}
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(patience); h.door.Connections() > 0; <-tick.C {
-		if time.Now().After(end) {
-			t.Fatal("it is still there")
-		}
-	}
+	h.until("he is gone", func() bool { return h.door.Connections() == 0 })
 }
 
 // pipes is a listener of connections without any buffer between the two ends.
