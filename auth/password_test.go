@@ -100,19 +100,20 @@ func TestCostIsChecked(t *testing.T) {
 	}
 }
 
-// TestTimeDoesNotTellWhoExists compares the fastest of many runs, which other work on the machine does not move.
+// TestTimeDoesNotTellWhoExists compares the fastest of many runs, which other work on the machine does not move: each is
+// shorter than the turn that a busy machine gives.
 func TestTimeDoesNotTellWhoExists(t *testing.T) {
-	p := newPasswords(t, 8)
+	p := newPasswords(t, 6)
 	hashes := map[string]string{
 		"an account":             hash(t, p, "pw"),
 		"nobody":                 "",
 		"a malformed hash":       hash(t, p, "pw")[:40],
-		"a broken salt":          strings.Replace(hash(t, p, "pw"), "$08$", "$08$!", 1),
+		"a broken salt":          strings.Replace(hash(t, p, "pw"), "$06$", "$06$!", 1),
 		"the Node server's hash": nodeHash("pw"),
-		"a lower cost":           hash(t, newPasswords(t, 5), "pw"),
+		"a lower cost":           hash(t, newPasswords(t, bcrypt.MinCost), "pw"),
 	}
 	fastest := make(map[string]time.Duration)
-	for range 100 {
+	for range 500 {
 		least, most := time.Duration(math.MaxInt64), time.Duration(0)
 		for name, h := range hashes {
 			start := time.Now()

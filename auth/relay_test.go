@@ -184,6 +184,7 @@ func TestARelayFallsSilent(t *testing.T) {
 		"in a greeting of TLS": {"\x16\x03\x01"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -208,7 +209,7 @@ func TestARelayFallsSilent(t *testing.T) {
 				ended <- err
 			}()
 			s := sender(t, "smtp://"+listener.Addr().String(), nil)
-			s.within = 100 * time.Millisecond
+			s.within = 3 * time.Second // a busy machine needs some of it to connect
 			if err := carry(t, s, annsEmail, "en"); chat.CodeOf(err) != chat.Unavailable {
 				t.Errorf("it ends with %v", err)
 			}

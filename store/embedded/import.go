@@ -166,54 +166,6 @@ func (i *importer) erasure(e *chat.Erasure) error {
 	return putJSON(i.Batch, k, v)
 }
 
-func (i *importer) room(r *chat.Room) error {
-	k, err := roomKey(kindRoom, r.ID)
-	if err != nil {
-		return err
-	}
-	former, known, err := i.get(k)
-	if err != nil {
-		return err
-	}
-	if known {
-		var v room
-		if err := unpack(former, &v); err != nil {
-			return err
-		}
-		if there := v.of(r.ID); !chat.SameRoom(&there, r) {
-			return chat.Errorf(chat.Conflict, "room %s is there already, and is another", r.ID)
-		}
-		return nil
-	}
-	for _, unique := range [][]byte{roomNumberKey(r.Number), named(kindOpens, r.Code)} {
-		if len(unique) == 1 {
-			continue // it has no code
-		}
-		if _, taken, err := i.get(unique); err != nil {
-			return err
-		} else if taken {
-			return chat.Errorf(chat.Conflict, "room %s: its number or code is another's", r.ID)
-		}
-		if err := i.set(unique, k[1:]); err != nil {
-			return err
-		}
-	}
-	i.added++
-	return putJSON(i.Batch, k, roomValue(r))
-}
-
-func (i *importer) member(m *chat.RoomMember) error {
-	k, _, err := memberKeys(m.Room, m.User)
-	if err != nil {
-		return err
-	}
-	if _, known, err := i.get(k); err != nil || known {
-		return err
-	}
-	i.added++
-	return putMember(i.Batch, m)
-}
-
 func (i *importer) message(m *chat.Message) error {
 	conv, err := parseConv(m.Conv)
 	if err != nil {
