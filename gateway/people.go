@@ -27,6 +27,14 @@ func newPeople() people {
 	return people{recent.New[chat.UserID, person](peopleMost), recent.New[uint64, person](peopleMost)}
 }
 
+// forget drops what is remembered of a user.
+func (p people) forget(user chat.UserID) {
+	if one, known := p.byID.Get(user); known {
+		p.byNumber.Forget(one.number)
+	}
+	p.byID.Forget(user)
+}
+
 // know gives an account its number, if it has none yet, and remembers whose it is.
 func (d *Server) know(ctx context.Context, a chat.Account) (chat.Account, error) {
 	if a.Number == 0 {

@@ -194,9 +194,11 @@ func (d *Server) Shutdown(ctx context.Context) {
 	}
 }
 
-// Revoke ends every session of a user whose tokens died.
+// Revoke ends every session of a user whose tokens died. Her account may be gone, and her name another's: it is asked for
+// again.
 func (d *Server) Revoke(user chat.UserID) {
 	d.ended.Add(1)
+	d.people.forget(user)
 	for _, s := range d.hub.Of(user) {
 		s.end(notice{Error: uschat.TokenInvalid, Reason: "the token is no longer good: log in again"})
 	}

@@ -75,6 +75,31 @@ func TestARepeatOfAnotherThreadMarksNothing(t *testing.T) {
 	}
 }
 
+// Ann writes, and deletes her account: her name and number are not told any more, for the name may be another's.
+func TestWhoDeletedHerAccountHasNoName(t *testing.T) {
+	h := open(t)
+	ann, bob := h.join("Ann"), h.join("Bob")
+	hers, his := h.enter(ann), h.enter(bob)
+	room, _, err := h.cfg.Rooms.Create(context.Background(), bob.id, "Friends", []chat.UserID{ann.id}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	his.Hears(1120)
+	h.write(chat.Draft{Sender: ann.id, Room: room.ID, Body: []byte(`"farewell"`)})
+	his.Hears(1019)
+	hers.Hears(1120)
+	hers.Hears(1019)
+	if err := h.cfg.Accounts.Delete(context.Background(), ann.id, "Ann's password"); err != nil {
+		t.Fatal(err)
+	}
+	hers.Ends(1010)
+	list := chats(his.Ask(1029, object{"thread_id": room.Number}, 1030), "chat_datas")
+	if last := list[len(list)-1]; last["msg_content"] != "farewell" || last["sender"] != 0.0 {
+		t.Errorf("the history: %v", list)
+	}
+	his.Refused(1027, object{"other_id": ann.uid}, 1028, 1011)
+}
+
 func TestARepeatIsStoredOnce(t *testing.T) {
 	h := open(t)
 	ann, bob := h.join("Ann"), h.join("Bob")

@@ -30,6 +30,23 @@ func (h *house) write(from user, room chat.Room, text string) {
 	})
 }
 
+// Ann writes, and deletes her account. Bob, who was away, is not told her name, which may be another's by now.
+func TestWhoDeletedHerAccountHasNoName(t *testing.T) {
+	h := open(t)
+	ann, bob := h.register("ann"), h.register("bob")
+	garden := h.gather("garden", ann, bob)
+	anns := h.join(ann)
+	anns.say(garden, "farewell")
+	anns.hears(ann, garden, "farewell")
+	if err := h.accounts.Delete(t.Context(), ann.id, "secret of ann"); err != nil {
+		t.Fatal(err)
+	}
+	anns.closed(ws.StatusPolicyViolation)
+	if m := h.join(bob).hear(); m.Context != "farewell" || m.Sender != string(ann.id) {
+		t.Errorf("Bob hears %+v", m)
+	}
+}
+
 // Bob is away, and hears at his return what was said meanwhile, oldest first, and then what is live. What he has got he
 // does not hear again. What he may not read, from before he came or in rooms of others, he never does.
 func TestWhatWasMissedComesFirst(t *testing.T) {

@@ -201,9 +201,11 @@ func (d *Server) all(do func(*session)) {
 	})
 }
 
-// Revoke ends every session of a user whose tokens died.
+// Revoke ends every session of a user whose tokens died. Her account may be gone, and her name another's: it is asked for
+// again.
 func (d *Server) Revoke(user chat.UserID) {
 	d.ended.Add(1)
+	d.names.Forget(user)
 	for _, s := range d.hub.Of(user) {
 		s.end(ws.StatusPolicyViolation, "the token is no longer good: log in again")
 	}

@@ -34,6 +34,14 @@ func (m *Map[K, V]) Put(key K, value V) {
 	m.put(key, value)
 }
 
+// Forget drops what is remembered of a key.
+func (m *Map[K, V]) Forget(key K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.new, key)
+	delete(m.old, key)
+}
+
 func (m *Map[K, V]) put(key K, value V) {
 	if _, known := m.new[key]; !known && len(m.new) >= m.most {
 		m.old, m.new = m.new, nil

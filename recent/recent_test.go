@@ -23,6 +23,12 @@ func TestWhatIsAskedForStays(t *testing.T) {
 	if _, ok := m.Get("bob"); ok {
 		t.Error("Bob was not asked for, and is remembered")
 	}
+	if m.Forget("ann"); m.new["ann"] != 0 || m.old["ann"] != 0 {
+		t.Error("Ann is not forgotten")
+	}
+	if m.Forget("ann"); len(m.new) == 0 { // nor does it matter to the others
+		t.Error("all are forgotten")
+	}
 	for i := range 30 {
 		m.Put("ann", i)
 		m.Put(string(rune('a'+i%9)), i)
