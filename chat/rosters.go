@@ -48,6 +48,7 @@ type rosterEntry struct {
 	now     *Roster       // nil before the first load
 	loaded  time.Time     // when the engine was asked for it
 	changes int           // of this process; a load that meets one begins again
+	loads   int           // that are over
 	loading chan struct{} // closed when the load under way is over; nil when there is none
 	err     error         // of the last load
 }
@@ -71,18 +72,18 @@ func (c *rosters) ask(ctx context.Context, room RoomID, look func(e *rosterEntry
 		now := c.now()
 		e := c.entry(room, now)
 		e.mu.RLock()
-		age := now.Sub(e.loaded)
+		loads, age := e.loads, now.Sub(e.loaded)
 		if e.now != nil && (c.reload == 0 || age < c.reload) {
 			look(e)
 			e.mu.RUnlock()
 			if c.reload > 0 && age > c.reload/2 {
-				c.load(e) // beside those who ask, so that none of them has to wait
+				c.load(e, loads) // beside those who ask, so that none of them has to wait
 			}
 			return nil
 		}
 		e.mu.RUnlock()
 		select {
-		case <-c.load(e):
+		case <-c.load(e, loads):
 		case <-ctx.Done():
 			return Wrap(Unavailable, "the engine does not answer", ctx.Err())
 		}
@@ -109,10 +110,10 @@ func (c *rosters) users(room RoomID) (users []UserID, known bool) {
 	if known = e.now != nil; known {
 		users = e.now.users
 	}
-	old := c.reload > 0 && now.Sub(e.loaded) > c.reload/2
+	loads, old := e.loads, c.reload > 0 && now.Sub(e.loaded) > c.reload/2
 	e.mu.RUnlock()
 	if known && old {
-		c.load(e)
+		c.load(e, loads)
 	}
 	return users, known
 }
@@ -141,12 +142,18 @@ func (e *rosterEntry) touch(now time.Time) {
 	}
 }
 
-// load asks the engine about a room unless that is under way, and returns what is closed when it is over. Whoever waits may
-// give up; the others go on waiting.
-func (c *rosters) load(e *rosterEntry) <-chan struct{} {
+// load asks the engine about a room unless that is under way, or was done since the caller had seen so many loads, and returns
+// what is closed when it is over. Whoever waits may give up; the others go on waiting.
+func (c *rosters) load(e *rosterEntry, seen int) <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.loading == nil {
+	switch {
+	case e.loading != nil:
+	case e.loads != seen:
+		over := make(chan struct{})
+		close(over)
+		return over
+	default:
 		e.loading = make(chan struct{})
 		go c.read(e)
 	}
@@ -222,6 +229,7 @@ func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time, ch
 	}
 	close(e.loading)
 	e.loading = nil
+	e.loads++
 	return true
 }
 
