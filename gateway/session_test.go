@@ -259,16 +259,13 @@ func TestAnAddressHasSoManyConnections(t *testing.T) {
 	h.dial().Closed()
 	first.Ask(1023, object{}, 1024)
 	first.Conn.Close()
-	for end := time.Now().Add(patience); ; { // her place is free as soon as the server has seen that
+	h.until("her place is free", func() bool {
 		c := h.dial()
+		defer c.Conn.Close()
 		c.Conn.Write(gatewaytest.Frame(1023, 0, ""))
-		if id, _, err := c.Next(); err == nil && id == 1024 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("the place is not free again")
-		}
-	}
+		id, _, err := c.Next()
+		return err == nil && id == 1024
+	})
 }
 
 func TestAClientThatDoesNotReadIsClosed(t *testing.T) {

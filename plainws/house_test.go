@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -154,7 +155,8 @@ func (h *house) until(what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-end:
-			h.t.Fatal("in vain: ", what)
+			stacks := make([]byte, 1<<20)
+			h.t.Fatalf("in vain: %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
