@@ -105,9 +105,10 @@ func (c *RoomChange) body() []byte {
 
 // actor is who changes a room, and the room.
 type actor struct {
-	room Room
-	user UserID
-	role Role
+	room  Room
+	user  UserID
+	role  Role
+	muted time.Time // until when she is; may be over
 }
 
 // begin waits for the turn to change a room, and asks the engine for the room and for who by is in it. By's role must be
@@ -141,7 +142,7 @@ func (s *Rooms) actor(ctx context.Context, by UserID, room RoomID, least Role) (
 	if err != nil {
 		return actor{}, err
 	}
-	a := actor{r, by, r.roleOf(&m)}
+	a := actor{r, by, r.roleOf(&m), m.MutedUntil}
 	if a.role.rank() < least.rank() {
 		return actor{}, Errorf(Forbidden, "room: that takes its %s", least)
 	}

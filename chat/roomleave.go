@@ -7,7 +7,8 @@ import (
 )
 
 // Leave takes a user out of a room. An owner's room goes to the admin who is there longest, or else to the member who is; with
-// the last one it is dissolved.
+// the last one it is dissolved. When she is muted, a room with a code gets another one, so that she does not come back by it
+// with a voice.
 //
 // Errors: NotFound.
 func (s *Rooms) Leave(ctx context.Context, user UserID, room RoomID) error {
@@ -24,6 +25,10 @@ func (s *Rooms) Leave(ctx context.Context, user UserID, room RoomID) error {
 		if !handed {
 			return s.dissolve(ctx, &a, []UserID{user})
 		}
+	} else if a.muted.After(s.cfg.Now()) {
+		if err := s.recode(ctx, &a, RoleMember); err != nil {
+			return err
+		}
 	}
 	if err := s.remove(ctx, room, []UserID{user}); err != nil {
 		return err
@@ -39,7 +44,7 @@ func (s *Rooms) handOnAfter(ctx context.Context, room RoomID, gone []UserID) err
 	if err != nil || !slices.Contains(gone, r.Owner) {
 		return instead(err, nil)
 	}
-	a := actor{r, r.Owner, RoleOwner}
+	a := actor{room: r, user: r.Owner, role: RoleOwner}
 	handed, err := s.handOn(ctx, &a)
 	if err != nil || handed {
 		return err
@@ -137,24 +142,33 @@ func (s *Rooms) Kick(ctx context.Context, by UserID, room RoomID, users []UserID
 		return nil, nil
 	}
 	// The code goes first: who joins by another process looks at it once more when she is in.
-	for tries := 1; a.room.Code != ""; tries++ {
-		a.room.Code = RandomID(codeBytes)
-		err := s.changeRoom(ctx, &a.room)
-		if err == nil {
-			break
-		}
-		if CodeOf(err) != Conflict || tries == changeTries {
-			return nil, err
-		}
-		if a, err = s.actor(ctx, by, room, RoleAdmin); err != nil {
-			return nil, err
-		}
+	if err := s.recode(ctx, &a, RoleAdmin); err != nil {
+		return nil, err
 	}
 	if err := s.remove(ctx, room, kicked); err != nil {
 		return nil, err
 	}
 	s.tell(ctx, &RoomChange{Room: a.room, What: RoomKicked, By: by, Users: kicked}, kicked...)
 	return kicked, s.handOnAfter(ctx, room, kicked)
+}
+
+// recode gives a room that has a code another one. The actor must be least or above, also when another process changes the
+// room meanwhile.
+func (s *Rooms) recode(ctx context.Context, a *actor, least Role) error {
+	for tries := 1; a.room.Code != ""; tries++ {
+		a.room.Code = RandomID(codeBytes)
+		err := s.changeRoom(ctx, &a.room)
+		if err == nil {
+			return nil
+		}
+		if CodeOf(err) != Conflict || tries == changeTries {
+			return err
+		}
+		if *a, err = s.actor(ctx, a.user, a.room.ID, least); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // above tells whether the actor may kick and mute a member.

@@ -83,6 +83,26 @@ func TestLeavingEverything(t *testing.T) {
 	}
 }
 
+// Bob is muted, and knows the code by which he came. To leave and come back by it does not give him his voice.
+func TestLeavingEndsNoMute(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob", "Carl")
+	ann, bob, carl := people[0], people[1], people[2]
+	h := openRooms(t, engine)
+	room := h.found(ann, bob, carl)
+	code, err := h.SetCode(t.Context(), ann, room, true)
+	wantCode(t, "code", err, "")
+	wantCode(t, "mute", second(h.Mute(t.Context(), ann, room, bob, time.Hour)), "")
+	wantCode(t, "Carl leaves", h.Leave(t.Context(), carl, room), "")
+	wantCode(t, "Carl comes back", second(h.Join(t.Context(), carl, 0, code)), "")
+	wantCode(t, "Bob leaves", h.Leave(t.Context(), bob, room), "")
+	wantCode(t, "Bob comes back", second(h.Join(t.Context(), bob, 0, code)), chat.NotFound)
+	if view, err := h.Info(t.Context(), ann, room); err != nil || view.Code == "" || view.Code == code {
+		t.Errorf("the code is %q, %v, want another one", view.Code, err)
+	}
+	wantCode(t, "Bob writes", h.MayWrite(t.Context(), bob, room), chat.NotFound)
+}
+
 // silentMembers is an engine that does not say who is in a room.
 type silentMembers struct{ chat.Store }
 

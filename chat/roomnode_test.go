@@ -82,6 +82,16 @@ func TestTwoProcessesChangeARoomAtOnce(t *testing.T) {
 			wantCode(t, "Bob joins", err, chat.NotFound)
 			here.wantMembers(room, ann)
 		},
+		"the engine fails while joining": func(t *testing.T, here, there *roomHouse, w *watchedRooms, ann, bob, carl chat.UserID) {
+			room := here.found(ann)
+			code, err := here.SetCode(t.Context(), ann, room, true)
+			wantCode(t, "code", err, "")
+			w.beforeNext("PutMember", func() { w.away.Store(true) })
+			_, err = here.Join(t.Context(), bob, 0, code)
+			wantCode(t, "Bob joins", err, chat.Unavailable)
+			w.away.Store(false)
+			here.wantMembers(room, ann)
+		},
 		"dissolved while inviting": func(t *testing.T, here, there *roomHouse, w *watchedRooms, ann, bob, carl chat.UserID) {
 			room := here.found(ann)
 			w.beforeNext("PutMember", func() { wantCode(t, "dissolve", there.Dissolve(t.Context(), ann, room), "") })

@@ -132,13 +132,14 @@ func (s *Rooms) Join(ctx context.Context, user UserID, number uint64, code strin
 	if err != nil {
 		return Room{}, instead(err, errNoCode())
 	}
-	leave, err := s.turns.enter(ctx, RoomConv(r.ID))
+	id := r.ID
+	leave, err := s.turns.enter(ctx, RoomConv(id))
 	if err != nil {
 		return Room{}, err
 	}
 	defer leave()
 	opens := func() (bool, error) { // before, and once more when she is in: another process may have changed it
-		r, err = s.cfg.Store.Room(ctx, r.ID)
+		r, err = s.cfg.Store.Room(ctx, id)
 		if err != nil {
 			return false, instead(err, nil)
 		}
@@ -147,7 +148,7 @@ func (s *Rooms) Join(ctx context.Context, user UserID, number uint64, code strin
 	if ok, err := opens(); err != nil || !ok {
 		return Room{}, cmp.Or(err, errNoCode())
 	}
-	switch _, err := s.cfg.Store.Member(ctx, r.ID, user); CodeOf(err) {
+	switch _, err := s.cfg.Store.Member(ctx, id, user); CodeOf(err) {
 	case "":
 		return r.withoutCode(), nil
 	case NotFound:
@@ -162,7 +163,7 @@ func (s *Rooms) Join(ctx context.Context, user UserID, number uint64, code strin
 		return r.withoutCode(), err
 	}
 	if ok, err := opens(); err != nil || !ok {
-		return Room{}, cmp.Or(s.remove(ctx, r.ID, added), err, errNoCode())
+		return Room{}, cmp.Or(s.remove(ctx, id, added), err, errNoCode())
 	}
 	s.tell(ctx, &RoomChange{Room: r, What: RoomJoined, By: user})
 	return r.withoutCode(), nil
