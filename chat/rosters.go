@@ -44,13 +44,13 @@ type rosterEntry struct {
 	used atomic.Int64 // when it was asked for, in milliseconds since 1970
 	lent atomic.Bool  // someone keeps now, so that it must not change
 
-	mu      sync.RWMutex  // guards what follows
-	now     *Roster       // nil before the first load
-	loaded  time.Time     // when the engine was asked for it
-	changes int           // of this process; a load that meets one begins again
-	loads   int           // that are over
-	loading chan struct{} // closed when the load under way is over; nil when there is none
-	err     error         // of the last load
+	mu      sync.RWMutex    // guards what follows
+	now     *Roster         // nil before the first load
+	loaded  time.Time       // when the engine was asked for it
+	loading chan struct{}   // closed when the load under way is over; nil when there is none
+	missed  []func(*Roster) // changes of this process that the load under way may have missed
+	loads   int             // that are over
+	err     error           // of the last load
 }
 
 func newRosters(cfg *RoomsConfig) *rosters {
@@ -163,16 +163,9 @@ func (c *rosters) load(e *rosterEntry, seen int) <-chan struct{} {
 func (c *rosters) read(e *rosterEntry) {
 	ctx, cancel := context.WithTimeout(context.Background(), rosterWait)
 	defer cancel()
-	for {
-		e.mu.RLock()
-		changes := e.changes
-		e.mu.RUnlock()
-		at := c.now()
-		r, err := readRoster(ctx, c.store, e.id)
-		if c.install(e, r, err, at, changes) {
-			return
-		}
-	}
+	at := c.now()
+	r, err := readRoster(ctx, c.store, e.id)
+	c.install(e, r, err, at)
 }
 
 // readRoster asks the engine for a room and its members.
@@ -205,19 +198,19 @@ func allMembers(ctx context.Context, store RoomStore, id RoomID) (all []RoomMemb
 	}
 }
 
-// install ends a load, unless it may have missed a change of this process. A room that is not there, or about which nothing
-// was learnt yet, holds no memory.
-func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time, changes int) (done bool) {
+// install ends a load. What was changed meanwhile is changed in what it brings, whether it saw that or not: to begin again
+// would never end while many come and go. A room that is not there, or about which nothing was learnt yet, holds no memory.
+func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err == nil && e.changes != changes {
-		return false
-	}
 	there := c.of[e.id] == e
 	switch e.err = err; {
 	case err == nil && there:
+		for _, make := range e.missed {
+			make(r)
+		}
 		c.seated.Add(int64(r.size() - e.size()))
 		e.now, e.loaded = r, at
 		e.lent.Store(false)
@@ -228,9 +221,8 @@ func (c *rosters) install(e *rosterEntry, r *Roster, err error, at time.Time, ch
 		c.drop(e)
 	}
 	close(e.loading)
-	e.loading = nil
+	e.loading, e.missed = nil, nil
 	e.loads++
-	return true
 }
 
 // size is what an entry weighs, counted in members: hundreds of thousands of rooms of one member must not be for nothing.
@@ -242,7 +234,8 @@ func (e *rosterEntry) size() int {
 	return e.now.size()
 }
 
-// change makes a durable change in what is remembered of a room, if anything is.
+// change makes a durable change in what is remembered of a room, if anything is. make may be called twice, also for what
+// is so already.
 func (c *rosters) change(room RoomID, make func(r *Roster)) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -252,7 +245,9 @@ func (c *rosters) change(room RoomID, make func(r *Roster)) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.changes++
+	if e.loading != nil {
+		e.missed = append(e.missed, make)
+	}
 	if e.now == nil {
 		return
 	}
@@ -271,7 +266,6 @@ func (c *rosters) forget(room RoomID) {
 	if e := c.of[room]; e != nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.changes++
 		c.drop(e)
 	}
 }
