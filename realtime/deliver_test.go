@@ -15,7 +15,7 @@ func TestARoomHearsWhatIsSaid(t *testing.T) {
 	a, laptop := h.join(ann, "phone"), h.join(ann, "laptop")
 	room, conv := h.makeRoom(ann, bob, carl)
 	b, b2, c, stranger := h.join(bob, "phone"), h.join(bob, "laptop"), h.join(carl, "phone"), h.join(dora, "phone")
-	if seq := a.sayIn(room, "hello"); seq != 2 { // behind the one that says that the room was made
+	if seq := a.write(string(room), "hello"); seq != 2 { // behind the one that says that the room was made
 		t.Errorf("it is number %d", seq)
 	}
 	for _, p := range []*person{b, b2, c} {
@@ -28,7 +28,7 @@ func TestARoomHearsWhatIsSaid(t *testing.T) {
 		t.Errorf("Ann's laptop heard %+v", m)
 	}
 	a.hearSeqs("sentMessage", 1, 1) // the server says in her name that she made the room
-	b.sayIn(room, "hello yourself")
+	b.write(string(room), "hello yourself")
 	for _, p := range []*person{a, laptop, c} {
 		if m := p.hearSeqs("newMessage", 3, 1)[0]; m.From != string(bob.id) {
 			t.Errorf("%s heard %+v", p.name, m)
@@ -67,7 +67,7 @@ func TestARoomsBacklogIsBounded(t *testing.T) {
 	a := h.join(ann, "phone")
 	room, conv := h.makeRoom(ann, bob)
 	for i := range 20 {
-		a.sayIn(room, fmt.Sprint(i)) // 2 to 21
+		a.write(string(room), fmt.Sprint(i)) // 2 to 21
 	}
 	b := h.join(bob, "phone")
 	for _, m := range b.hearSeqs("newMessage", 17, 5) {
@@ -75,15 +75,14 @@ func TestARoomsBacklogIsBounded(t *testing.T) {
 			t.Errorf("Bob heard %+v", m)
 		}
 	}
-	a.sayIn(room, "live")
+	a.write(string(room), "live")
 	if m := b.hearSeqs("newMessage", 22, 1)[0]; m.Offline {
 		t.Errorf("Bob heard %+v", m)
 	}
-	var rest struct{ Messages []message }
 	b.send(event("77", "message:since", object{"conv": conv, "after": 0, "limit": 16}))
 	var answer []struct{ Messages []message }
 	decode(t, b.await("377[")[3:], &answer)
-	if rest = answer[0]; len(rest.Messages) != 16 || rest.Messages[0].Seq != 1 || rest.Messages[15].Seq != 16 {
+	if rest := answer[0]; len(rest.Messages) != 16 || rest.Messages[0].Seq != 1 || rest.Messages[15].Seq != 16 {
 		t.Errorf("the rest is %+v", rest)
 	}
 	h.proven(b, "phone", conv, 22)
@@ -122,7 +121,7 @@ func TestFewOfManyAreHere(t *testing.T) {
 	ann, bob, carl := h.register("ann"), h.register("bob"), h.register("carl")
 	room := h.largeRoom(chat.MaxMembers, ann, bob)
 	a, b, c := h.join(ann, "phone"), h.join(bob, "phone"), h.join(carl, "phone")
-	a.sayIn(room, "hello")
+	a.write(string(room), "hello")
 	if m := b.hearMessage("newMessage"); m.Message != "hello" {
 		t.Errorf("Bob heard %+v", m)
 	}
@@ -160,9 +159,9 @@ func TestARoomHearsOfChanges(t *testing.T) {
 	ann, bob, carl := h.register("ann"), h.register("bob"), h.register("carl")
 	a, laptop, b, c := h.join(ann, "phone"), h.join(ann, "laptop"), h.join(bob, "phone"), h.join(carl, "phone")
 	room, conv := h.makeRoom(ann, bob)
-	early := a.sayIn(room, "early")
+	early := a.write(string(room), "early")
 	h.invite(ann, room, carl)
-	late := a.sayIn(room, "late")
+	late := a.write(string(room), "late")
 	a.ask("message:edit", object{"conv": conv, "seq": early, "data": "early, edited"})
 	a.ask("message:recall", object{"conv": conv, "seq": late})
 	for _, p := range []*person{laptop, b} {
@@ -176,7 +175,7 @@ func TestARoomHearsOfChanges(t *testing.T) {
 		}
 	}
 	h.putOut(ann, room, carl)
-	again := a.sayIn(room, "again")
+	again := a.write(string(room), "again")
 	a.ask("message:recall", object{"conv": conv, "seq": again})
 	b.hearMessage("message:changed")
 	c.heardNothingElse("message:changed")
@@ -189,7 +188,7 @@ func TestMarksInARoomAreOnesOwn(t *testing.T) {
 	ann, bob := h.register("ann"), h.register("bob")
 	a, b, b2 := h.join(ann, "phone"), h.join(bob, "phone"), h.join(bob, "laptop")
 	room, conv := h.makeRoom(ann, bob)
-	seq := a.sayIn(room, "read this")
+	seq := a.write(string(room), "read this")
 	b.ask("message:read", object{"conv": conv, "seq": seq})
 	var r struct {
 		Conv, User     string
@@ -202,14 +201,6 @@ func TestMarksInARoomAreOnesOwn(t *testing.T) {
 	a.heardNothingElse("receipt")
 	b.heardNothingElse("receipt")
 
-	var answer struct {
-		Conversations []struct {
-			Conv, Room, Name, Role string
-			Read                   uint64
-			Unread                 int
-			With, Peer             any
-		}
-	}
 	b.send(event("78", "sync", object{}))
 	var answers []struct {
 		Conversations []struct {
@@ -220,7 +211,8 @@ func TestMarksInARoomAreOnesOwn(t *testing.T) {
 		}
 	}
 	decode(t, b.await("378[")[3:], &answers)
-	if answer = answers[0]; len(answer.Conversations) != 1 {
+	answer := answers[0]
+	if len(answer.Conversations) != 1 {
 		t.Fatalf("sync answers %+v", answer)
 	}
 	if s := answer.Conversations[0]; s.Conv != conv || s.Room != string(room) || s.Name != "kitchen" || s.Role != "member" || s.Read != seq || s.Unread != 0 || s.With != nil || s.Peer != nil {
@@ -266,7 +258,7 @@ func TestACrowdProvesWhatItHears(t *testing.T) {
 		crowd = append(crowd, h.join(bob, "phone"))
 	}
 	b := crowd[0]
-	seq := a.sayIn(room, "all of you")
+	seq := a.write(string(room), "all of you")
 	for _, p := range crowd {
 		if m := p.hearMessage("newMessage"); m.Seq == seq-1 { // those who came before the server said that there is a room
 			p.hearSeqs("newMessage", seq, 1)

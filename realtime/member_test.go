@@ -40,13 +40,6 @@ func (h *house) putOut(by user, room chat.RoomID, who user) {
 	}
 }
 
-// sayIn sends a message to a room and returns its number.
-func (p *person) sayIn(room chat.RoomID, text string) uint64 {
-	p.t.Helper()
-	answer := p.ask("chat", object{"form_id": p.id, "room": room, "message": text})
-	return uint64(answer["seq"].(float64))
-}
-
 // listen waits for the next event of those named, whichever it is, and decodes its argument.
 func (p *person) listen(into map[string]any) (name string) {
 	p.t.Helper()
@@ -148,7 +141,7 @@ func TestHeLogsInWhileHeComesOrGoes(t *testing.T) {
 	ann, bob, carl := h.register("ann"), h.register("bob"), h.register("carl")
 	a := h.join(ann, "phone")
 	room, conv := h.makeRoom(ann, bob)
-	a.sayIn(room, "before he came")
+	a.write(string(room), "before he came")
 	var from uint64
 	h.engine.meanwhile(func() {
 		h.invite(ann, room, carl)
@@ -157,10 +150,10 @@ func TestHeLogsInWhileHeComesOrGoes(t *testing.T) {
 			t.Error(err)
 		}
 		from = member.From
-		a.sayIn(room, "as he came")
+		a.write(string(room), "as he came")
 	})
 	c := h.join(carl, "phone")
-	a.sayIn(room, "when he was there")
+	a.write(string(room), "when he was there")
 	heard := c.hearSeqs("newMessage", from+1, 3)
 	if heard[0].Type != "system" || heard[1].Message != "as he came" || heard[2].Message != "when he was there" {
 		t.Errorf("Carl heard %+v", heard)
@@ -168,13 +161,13 @@ func TestHeLogsInWhileHeComesOrGoes(t *testing.T) {
 	h.proven(c, "phone", conv, from+3)
 	h.leave(c)
 
-	a.sayIn(room, "while he was away")
+	a.write(string(room), "while he was away")
 	h.engine.meanwhile(func() {
 		h.putOut(ann, room, carl)
-		a.sayIn(room, "when he was out")
+		a.write(string(room), "when he was out")
 	})
 	c = h.join(carl, "phone")
-	a.sayIn(room, "and then")
+	a.write(string(room), "and then")
 	c.heardNothingElse("newMessage")
 }
 
@@ -185,7 +178,7 @@ func TestHeIsPutOutWhileHeCatchesUp(t *testing.T) {
 	room, _ := h.makeRoom(ann, bob, carl)
 	a, b := h.join(ann, "phone"), h.join(bob, "phone")
 	for i := range 100 {
-		a.sayIn(room, fmt.Sprint(i))
+		a.write(string(room), fmt.Sprint(i))
 	}
 	b.say(carl, "between you and me")
 	pages := 0
@@ -200,7 +193,7 @@ func TestHeIsPutOutWhileHeCatchesUp(t *testing.T) {
 	if last := c.hearUntil("kicked", 0); last == 0 || last > 100 {
 		t.Errorf("Carl heard up to %d", last)
 	}
-	a.sayIn(room, "he is out")
+	a.write(string(room), "he is out")
 	if m := c.hearMessage("newMessage"); m.Message != "between you and me" {
 		t.Errorf("then Carl heard %+v", m)
 	}
