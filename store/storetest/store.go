@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/parley-chat/parley/chat"
@@ -28,7 +29,7 @@ func storeClose(t *testing.T, p *place) {
 	noError(t, p.Close())
 }
 
-// everyMethod calls each method once and returns what they said.
+// everyMethod calls each method once but Close, and returns what they said.
 func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	ann, bob := newUser(), newUser()
 	errs := make(map[string]error)
@@ -37,6 +38,16 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["Accounts"] = s.Accounts(ctx, []chat.UserID{ann})
 	_, errs["AccountByUsername"] = s.AccountByUsername(ctx, "Ann")
 	_, errs["AccountByPhone"] = s.AccountByPhone(ctx, "+1")
+	_, errs["AccountByEmail"] = s.AccountByEmail(ctx, "ann@example.org")
+	_, errs["AccountByNumber"] = s.AccountByNumber(ctx, 1)
+	errs["SetNumber"] = s.SetNumber(ctx, ann, newNumber())
+	errs["SetProfile"] = s.SetProfile(ctx, ann, chat.ProfileChange{})
+	errs["SetEmail"] = s.SetEmail(ctx, ann, "ann@example.org", "")
+	errs["EraseAccount"] = s.EraseAccount(ctx, ann, noon())
+	_, errs["Erased"] = s.Erased(ctx, []chat.UserID{ann})
+	errs["PutCode"] = s.PutCode(ctx, chat.EmailCode{Email: "ann@example.org", Purpose: chat.ForReset, Hash: []byte{1}, Expires: noon()})
+	errs["TryCode"] = s.TryCode(ctx, "bob@example.org", chat.ForReset, []byte{1}, noon())
+	errs["SweepCodes"] = s.SweepCodes(ctx, noon())
 	errs["SetPassword"] = s.SetPassword(ctx, ann, "old", "new")
 	_, errs["SetPicture"] = s.SetPicture(ctx, ann, "a.png")
 	errs["RevokeTokens"] = s.RevokeTokens(ctx, ann, []chat.Token{newToken("t", 1)}, nil)
@@ -94,6 +105,15 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 	_, errs["Sockets"] = s.Sockets(ctx, []chat.UserID{ann}, noon())
 	errs["Beat"] = s.Beat(ctx, "node", noon())
 	_, errs["SweepSockets"] = s.SweepSockets(ctx, noon())
+	file := newFile(ann, 1)
+	errs["PutFile"] = s.PutFile(ctx, file, 1<<40)
+	_, errs["File"] = s.File(ctx, file.ID)
+	_, errs["Files"] = s.Files(ctx, "", 1)
+	_, errs["LooseFiles"] = s.LooseFiles(ctx, noon(), "", 1)
+	_, errs["FilesWeight"] = s.FilesWeight(ctx, ann)
+	_, errs["FileUsed"] = s.FileUsed(ctx, file.ID)
+	errs["SetFileState"] = s.SetFileState(ctx, file.ID, chat.FileNew, chat.FileKept, noon())
+	errs["DeleteFile"] = s.DeleteFile(ctx, file.ID)
 	errs["PutSketches"] = s.PutSketches(ctx, chat.DirectConv(ann, bob), []chat.Sketch{{Oldest: noon(), Bits: []byte{1}}})
 	_, errs["Sketches"] = s.Sketches(ctx, chat.DirectConv(ann, bob), 0, 1)
 	_, _, errs["Expire"] = s.Expire(ctx, noon(), "", 1)
@@ -106,8 +126,16 @@ func everyMethod(ctx context.Context, s chat.Store) map[string]error {
 
 func storeClosed(t *testing.T, p *place) {
 	noError(t, p.Close())
-	for method, err := range everyMethod(t.Context(), p.Store) {
+	errs := everyMethod(t.Context(), p.Store)
+	for method, err := range errs {
 		wantCode(t, method, err, chat.Unavailable)
+	}
+	all := reflect.TypeFor[chat.Store]()
+	for i := range all.NumMethod() {
+		name := all.Method(i).Name
+		if _, ok := errs[name]; !ok && name != "Close" {
+			t.Errorf("%s is not called", name)
+		}
 	}
 }
 
