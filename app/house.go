@@ -123,6 +123,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger, embedded bool) (s *
 		Store: engine, Messages: engine, Accounts: engine, Say: s.messages.System, Here: presence.Here,
 		Blocks: engine.Blocks, Now: now, Log: log,
 	}
+	if cfg.FriendsOnly {
+		rooms.Befriended = engine.Befriended
+	}
 	if cfg.MongoURI != "" {
 		rooms.Reload = roomReload
 	}

@@ -121,6 +121,9 @@ type RoomsConfig struct {
 	Here func(users []UserID) []bool
 	// Blocks tells, for each pair, whether the first blocks the second. Nil stands for no.
 	Blocks func(ctx context.Context, pairs [][2]UserID) ([]bool, error)
+	// Befriended tells, for each owner, whether she counts friend as a friend, where nobody else may bring her into a room.
+	// Nil stands for anybody may.
+	Befriended func(ctx context.Context, owners []UserID, friend UserID) ([]bool, error)
 	// Reload is how old what is known of a room may be, where another process changes rooms as well; 0 for any age.
 	Reload time.Duration
 	// Draw draws a number for a new room. Nil draws at random.

@@ -222,8 +222,12 @@ func (s *Rooms) welcome(ctx context.Context, by UserID, users []UserID) (welcome
 	if err != nil {
 		return nil, err
 	}
+	unknown, err := s.unbefriended(ctx, pairs)
+	if err != nil {
+		return nil, err
+	}
 	for i, pair := range pairs {
-		if blocks[i] {
+		if blocks[i] || unknown[i] {
 			continue
 		}
 		switch err := s.hasPlace(ctx, pair[0]); CodeOf(err) {
@@ -242,6 +246,23 @@ func (s *Rooms) blocks(ctx context.Context, pairs [][2]UserID) ([]bool, error) {
 		return make([]bool, len(pairs)), nil
 	}
 	return s.cfg.Blocks(ctx, pairs)
+}
+
+// unbefriended tells of which pairs the second may not bring the first into a room, for the first does not count her as a friend.
+// The second is the same in all.
+func (s *Rooms) unbefriended(ctx context.Context, pairs [][2]UserID) ([]bool, error) {
+	if s.cfg.Befriended == nil || len(pairs) == 0 {
+		return make([]bool, len(pairs)), nil
+	}
+	owners := make([]UserID, len(pairs))
+	for i, pair := range pairs {
+		owners[i] = pair[0]
+	}
+	befriended, err := s.cfg.Befriended(ctx, owners, pairs[0][1])
+	for i := range befriended {
+		befriended[i] = !befriended[i]
+	}
+	return befriended, err
 }
 
 // admit makes users members who may read what comes from now on. It is the caller's turn. On an error, those who are

@@ -195,6 +195,26 @@ func TestRoomsAreMadeOfThoseWhoMayBeAsked(t *testing.T) {
 	}
 }
 
+func TestOnlyFriendsBringSomebodyInWhereOnlyFriendsMayWrite(t *testing.T) {
+	engine := newEngine(t)
+	people := settle(t, engine, "Ann", "Bob", "Carl")
+	ann, bob, carl := people[0], people[1], people[2]
+	h := openRooms(t, engine, func(cfg *chat.RoomsConfig) { cfg.Befriended = engine.Befriended })
+	for owner, friend := range map[chat.UserID]chat.UserID{bob: ann, ann: carl} { // that Ann has Carl in her list is not his wish
+		if _, err := engine.AddFriend(t.Context(), owner, friend, noon()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, added, err := h.Create(t.Context(), ann, "Lunch", []chat.UserID{bob, carl}, "")
+	if err != nil || !slices.Equal(added, []chat.UserID{bob}) {
+		t.Errorf("Ann made a room with %v, %v, want Bob alone", added, err)
+	}
+	added, err = h.Invite(t.Context(), bob, r.ID, []chat.UserID{carl})
+	if err != nil || len(added) > 0 {
+		t.Errorf("Bob, whom Carl does not know, added %v, %v", added, err)
+	}
+}
+
 func TestNumbersOfRoomsAreDrawnAgain(t *testing.T) {
 	engine := newEngine(t)
 	ann := settle(t, engine, "Ann")[0]
