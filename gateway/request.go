@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/parley-chat/parley/chat"
@@ -38,9 +36,6 @@ func requestTable() map[uint16]request {
 	}
 	return all
 }
-
-// Requests returns the ids of the frames that clients may send, sorted.
-func Requests() []uint16 { return slices.Sorted(maps.Keys(requestTable())) }
 
 func otherRequests() map[uint16]request {
 	unknown := rule(func(context.Context, *session, struct{}) (answer, error) {
