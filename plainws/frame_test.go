@@ -101,8 +101,10 @@ func TestHalfAMessageIsNotWaitedFor(t *testing.T) {
 	anns := h.join(ann)
 	anns.send(ws.NewFrame(ws.OpText, false, []byte("hel")))
 	go func() {
-		for ws.WriteFrame(anns.conn, ws.MaskFrame(ws.NewPingFrame(nil))) == nil {
-			time.Sleep(time.Millisecond)
+		for range time.Tick(time.Millisecond) {
+			if ws.WriteFrame(anns.conn, ws.MaskFrame(ws.NewPingFrame(nil))) != nil {
+				return
+			}
 		}
 	}()
 	anns.closed(ws.StatusPolicyViolation)
