@@ -62,15 +62,7 @@ func (s *Store) putNew(ctx context.Context, kind byte, first, second chat.UserID
 	if err != nil {
 		return false, err
 	}
-	err = s.update(ctx, func(c *change) error {
-		_, known, err := s.get(k)
-		if err != nil || known {
-			return err
-		}
-		added = true
-		return c.put(k, value)
-	})
-	return added && err == nil, err
+	return s.updateIf(ctx, k, false, func(c *change) error { return c.put(k, value) })
 }
 
 // remove deletes what is between two users, if there is something.
@@ -79,15 +71,7 @@ func (s *Store) remove(ctx context.Context, kind byte, first, second chat.UserID
 	if err != nil {
 		return false, err
 	}
-	err = s.update(ctx, func(c *change) error {
-		_, known, err := s.get(k)
-		if err != nil || !known {
-			return err
-		}
-		removed = true
-		return broken(c.Delete(k, nil))
-	})
-	return removed && err == nil, err
+	return s.updateIf(ctx, k, true, func(c *change) error { return broken(c.Delete(k, nil)) })
 }
 
 // Befriend implements chat.FriendStore. Both directions are stored together.

@@ -91,28 +91,42 @@ func (i *importer) get(key []byte) (value []byte, ok bool, err error) {
 	return value, true, broken(closer.Close())
 }
 
+// load reads a JSON value, of the engine or of this batch; known is false when there is none.
+func (i *importer) load(key []byte, into any) (known bool, err error) {
+	value, known, err := i.get(key)
+	if err != nil || !known {
+		return false, err
+	}
+	return true, unpack(value, into)
+}
+
 func (i *importer) set(key, value []byte) error { return broken(i.Set(key, value, nil)) }
+
+// claim sets a key that may be nobody else's. Conflict, in the words of whoever asks, when it is there.
+func (i *importer) claim(key, value []byte, conflict string, args ...any) error {
+	if _, taken, err := i.get(key); err != nil {
+		return err
+	} else if taken {
+		return chat.Errorf(chat.Conflict, conflict, args...)
+	}
+	return i.set(key, value)
+}
 
 func (i *importer) account(a *chat.Account) error {
 	k, err := key(kindAccount, a.ID)
 	if err != nil {
 		return err
 	}
-	former, known, err := i.get(k)
-	if err != nil {
+	var v account
+	if known, err := i.load(k, &v); err != nil {
 		return err
-	}
-	if known {
-		var v account
-		if err := unpack(former, &v); err != nil {
-			return err
-		}
+	} else if known {
 		if there := v.of(a.ID); v.Erased.IsZero() && !chat.SameAccount(&there, a) {
 			return chat.Errorf(chat.Conflict, "account %s (%q) is there already, and is another", a.ID, there.Username)
 		}
 		return nil
 	}
-	v := accountValue(a)
+	v = accountValue(a)
 	for _, h := range v.handles() {
 		if err := i.take(h, k[1:]); err != nil {
 			return err
@@ -129,12 +143,7 @@ func (i *importer) account(a *chat.Account) error {
 
 // take makes a handle that of a user. Conflict when it is taken.
 func (i *importer) take(h handle, user []byte) error {
-	if _, taken, err := i.get(h.key); err != nil {
-		return err
-	} else if taken {
-		return chat.Errorf(chat.Conflict, "account %s: its %s is taken by another", userOf(user), h.field)
-	}
-	return i.set(h.key, user)
+	return i.claim(h.key, user, "account %s: its %s is taken by another", userOf(user), h.field)
 }
 
 func (i *importer) erasure(e *chat.Erasure) error {
@@ -142,21 +151,16 @@ func (i *importer) erasure(e *chat.Erasure) error {
 	if err != nil {
 		return err
 	}
-	former, known, err := i.get(k)
-	if err != nil {
+	var v account
+	if known, err := i.load(k, &v); err != nil {
 		return err
-	}
-	if known {
-		var v account
-		if err := unpack(former, &v); err != nil {
-			return err
-		}
+	} else if known {
 		if v.Erased.IsZero() {
 			return chat.Errorf(chat.Conflict, "account %s is there, and was erased where the archive comes from", e.User)
 		}
 		return nil
 	}
-	v := account{Number: e.Number, Erased: e.At}
+	v = account{Number: e.Number, Erased: e.At}
 	for _, h := range v.handles() {
 		if err := i.take(h, k[1:]); err != nil {
 			return err
@@ -194,24 +198,16 @@ func (i *importer) message(m *chat.Message) error {
 	t.first = min(t.first, m.Seq)
 	i.tallies[conv] = t
 	if m.Ref != "" {
-		ref := refKey(nil, m)
-		if _, taken, err := i.get(ref); err != nil {
-			return err
-		} else if taken {
-			return chat.Errorf(chat.Conflict, "message %s: its sender has another message with the ref %q", m.ID(), m.Ref)
-		}
-		if err := i.set(ref, encodeReceipt(nil, &conv, m.Seq, m.At)); err != nil {
+		err := i.claim(refKey(nil, m), encodeReceipt(nil, &conv, m.Seq, m.At),
+			"message %s: its sender has another message with the ref %q", m.ID(), m.Ref)
+		if err != nil {
 			return err
 		}
 	}
 	if m.Change > 0 {
-		k := conv.change(m.Change)
-		if _, taken, err := i.get(k); err != nil {
-			return err
-		} else if taken {
-			return chat.Errorf(chat.Conflict, "message %s: another one has its number of change", m.ID())
-		}
-		if err := i.set(k, binary.AppendUvarint(nil, m.Seq)); err != nil {
+		err := i.claim(conv.change(m.Change), binary.AppendUvarint(nil, m.Seq),
+			"message %s: another one has its number of change", m.ID())
+		if err != nil {
 			return err
 		}
 	}
@@ -226,15 +222,10 @@ func (i *importer) file(f *chat.File) error {
 	if !ok {
 		return chat.Errorf(chat.Invalid, "not a file id")
 	}
-	former, known, err := i.get(k)
-	if err != nil {
+	var v file
+	if known, err := i.load(k, &v); err != nil {
 		return err
-	}
-	if known {
-		var v file
-		if err := unpack(former, &v); err != nil {
-			return err
-		}
+	} else if known {
 		if there := v.of(f.ID); !chat.SameFile(&there, f) {
 			return chat.Errorf(chat.Conflict, "file %s is there already, and is another", f.ID)
 		}
@@ -283,17 +274,14 @@ func (i *importer) device(d *chat.Device) error {
 		return err
 	}
 	k = append(k, d.ID...)
-	former, known, err := i.get(k)
-	if err != nil {
+	var v device
+	switch known, err := i.load(k, &v); {
+	case err != nil:
 		return err
-	}
-	if known {
-		var v device
-		if err := unpack(former, &v); err != nil || !v.Seen.Before(d.Seen) {
-			return err
-		}
-	} else {
+	case !known:
 		i.added++
+	case !v.Seen.Before(d.Seen):
+		return nil
 	}
 	return putJSON(i.Batch, k, deviceValue(d))
 }

@@ -9,15 +9,10 @@ func (i *importer) room(r *chat.Room) error {
 	if err != nil {
 		return err
 	}
-	former, known, err := i.get(k)
-	if err != nil {
+	var v room
+	if known, err := i.load(k, &v); err != nil {
 		return err
-	}
-	if known {
-		var v room
-		if err := unpack(former, &v); err != nil {
-			return err
-		}
+	} else if known {
 		if there := v.of(r.ID); !chat.SameRoom(&there, r) {
 			return chat.Errorf(chat.Conflict, "room %s is there already, and is another", r.ID)
 		}
@@ -27,12 +22,7 @@ func (i *importer) room(r *chat.Room) error {
 		if len(unique) == 1 {
 			continue // it has no code
 		}
-		if _, taken, err := i.get(unique); err != nil {
-			return err
-		} else if taken {
-			return chat.Errorf(chat.Conflict, "room %s: its number or code is another's", r.ID)
-		}
-		if err := i.set(unique, k[1:]); err != nil {
+		if err := i.claim(unique, k[1:], "room %s: its number or code is another's", r.ID); err != nil {
 			return err
 		}
 	}

@@ -54,15 +54,7 @@ func (s *Store) PutMember(ctx context.Context, m chat.RoomMember) (added bool, e
 	if err != nil {
 		return false, err
 	}
-	err = s.update(ctx, func(c *change) error {
-		_, known, err := s.get(k)
-		if err != nil || known {
-			return err
-		}
-		added = true
-		return c.putMember(&m)
-	})
-	return added && err == nil, err
+	return s.updateIf(ctx, k, false, func(c *change) error { return c.putMember(&m) })
 }
 
 func (c *change) putMember(m *chat.RoomMember) error { return putMember(c.Batch, m) }
@@ -110,15 +102,7 @@ func (s *Store) RemoveMember(ctx context.Context, room chat.RoomID, user chat.Us
 	if err != nil {
 		return false, err
 	}
-	err = s.update(ctx, func(c *change) error {
-		_, known, err := s.get(k)
-		if err != nil || !known {
-			return err
-		}
-		removed = true
-		return c.deleteMember(room, user)
-	})
-	return removed && err == nil, err
+	return s.updateIf(ctx, k, true, func(c *change) error { return c.deleteMember(room, user) })
 }
 
 // Member implements chat.RoomStore.

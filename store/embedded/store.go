@@ -216,6 +216,19 @@ func (s *Store) update(ctx context.Context, fill func(c *change) error) error {
 	return broken(c.Close())
 }
 
+// updateIf makes a change if a key is there, or if it is not; done says that it was made.
+func (s *Store) updateIf(ctx context.Context, key []byte, there bool, fill func(c *change) error) (done bool, err error) {
+	err = s.update(ctx, func(c *change) error {
+		_, known, err := s.get(key)
+		if err != nil || known != there {
+			return err
+		}
+		done = true
+		return fill(c)
+	})
+	return done && err == nil, err
+}
+
 func (s *Store) apply(c *change, fill func(c *change) error) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
