@@ -117,18 +117,9 @@ func (d *Server) Serve(l net.Listener) error {
 
 // admit starts a session, unless its address has too many or the door is closing: those are hung up on.
 func (d *Server) admit(conn net.Conn) {
-	address := conn.RemoteAddr().String()
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
-	key := limit.Address(address)
-	if d.cfg.Handshakes != nil {
-		if _, ok := d.cfg.Handshakes.Allow(key); !ok {
-			conn.Close()
-			return
-		}
-	}
-	if !d.cfg.Connections.Enter(key) {
+	address := limit.Host(conn.RemoteAddr().String())
+	leave, _, ok := limit.Admit(d.cfg.Handshakes, d.cfg.Connections, address)
+	if !ok {
 		conn.Close()
 		return
 	}
@@ -142,7 +133,7 @@ func (d *Server) admit(conn net.Conn) {
 	d.mu.Unlock()
 	if closing {
 		conn.Close()
-		d.cfg.Connections.Leave(key)
+		leave()
 		return
 	}
 	go func() {
@@ -150,7 +141,7 @@ func (d *Server) admit(conn net.Conn) {
 			d.mu.Lock()
 			delete(d.sessions, s)
 			d.mu.Unlock()
-			d.cfg.Connections.Leave(key)
+			leave()
 			d.gone.Done()
 		}()
 		s.run()

@@ -2,7 +2,6 @@ package plainws
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -108,15 +107,7 @@ func (s *session) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
 	defer cancel()
 	d.cfg.Registry.Leave(ctx, s.user, s.socket)
-	d.cfg.Connections.Leave(s.admitted)
-}
-
-// clientAddress is the address without the port. The HTTP door has put there what a trusted proxy says.
-func clientAddress(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return strings.Clone(host)
-	}
-	return strings.Clone(r.RemoteAddr)
+	s.giveUp()
 }
 
 // closeCode is what a WebSocket is closed with for an error (RFC 6455, section 7.4; 1013 is registered with IANA).

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,22 +99,17 @@ func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit answers the handshake and returns the session; nil when the answer says why not. An error is for refuse to say.
 func (d *Server) admit(w http.ResponseWriter, r *http.Request) (*session, error) {
-	address := clientAddress(r)
-	key := limit.Address(address)
-	if d.cfg.Handshakes != nil {
-		if retry, ok := d.cfg.Handshakes.Allow(key); !ok {
-			return nil, tooMany(retry)
-		}
-	}
-	if !d.cfg.Connections.Enter(key) {
-		return nil, tooMany(0)
+	address := strings.Clone(limit.Host(r.RemoteAddr)) // not part of the request, which would stay in memory with it
+	leave, retry, ok := limit.Admit(d.cfg.Handshakes, d.cfg.Connections, address)
+	if !ok {
+		return nil, tooMany(retry)
 	}
 	s, err := d.connect(w, r, address)
 	if s == nil {
-		d.cfg.Connections.Leave(key)
+		leave()
 		return nil, err
 	}
-	s.admitted = key
+	s.giveUp = leave
 	return s, nil
 }
 

@@ -20,13 +20,13 @@ import (
 // session is one connection. One goroutine reads it and does what it asks, one message behind the other.
 type session struct {
 	identity
-	door     *Server
-	conn     net.Conn
-	out      *outbox.Outbox
-	in       *bufio.Reader // the reader's alone
-	address  string
-	admitted string // as what its address is counted
-	socket   chat.SocketID
+	door    *Server
+	conn    net.Conn
+	out     *outbox.Outbox
+	in      *bufio.Reader // the reader's alone
+	address string
+	giveUp  func() // its place among its address's connections
+	socket  chat.SocketID
 
 	events, bytes limit.Bucket // the reader's alone
 	refusedInARow int

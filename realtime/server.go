@@ -3,7 +3,6 @@ package realtime
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -103,7 +102,7 @@ type handshake struct {
 // object of later clients comes with CONNECT.
 func readHandshake(r *http.Request) *handshake {
 	query := r.URL.Query()
-	h := &handshake{token: query.Get("token"), device: query.Get("device"), address: clientAddress(r)}
+	h := &handshake{token: query.Get("token"), device: query.Get("device"), address: limit.Host(r.RemoteAddr)}
 	if h.token == "" {
 		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 			h.token = token
@@ -112,14 +111,6 @@ func readHandshake(r *http.Request) *handshake {
 	// The strings are parts of the request, which would stay in memory with them.
 	h.token, h.device, h.address = strings.Clone(h.token), strings.Clone(h.device), strings.Clone(h.address)
 	return h
-}
-
-// clientAddress is the address without the port. The HTTP door has put there what a trusted proxy says.
-func clientAddress(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
-	}
-	return r.RemoteAddr
 }
 
 // Revoke ends every session of a user whose tokens died. Its clients do not come back by themselves.
